@@ -1,0 +1,54 @@
+# Every target sets up what it needs. A fresh machine needs only Python >= 3.11, git and make.
+.DEFAULT_GOAL := help
+.PHONY: help setup course lab test lock doctor readme clean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+UV_VERSION := 0.13.9
+# Test processes; each uses two threads.
+JOBS ?= 2
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 17
+
+setup: $(STAMP) ## install the locked packages into .venv
+
+# An interrupted install leaves no stamp, so the next call picks up where it stopped.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PY) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	for python in $(PYTHON) python3 python3.11 python3.12 python3.13 python3.14; do \
+	  $$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	    && exec $$python -m venv --clear $(VENV); \
+	done; \
+	echo "make: needs Python 3.11 or newer with the venv module (Debian, Ubuntu: apt install" \
+	  "python3-venv), or name one: make PYTHON=/path/to/python3 setup" >&2; exit 1; }
+	@echo "Setting up $(VENV) with the versions in requirements.lock (once, about 5 GB) ..."
+	@$(PY) -m pip install --quiet uv==$(UV_VERSION)
+	@$(PY) -m uv pip sync --python $(PY) --require-hashes requirements.lock
+	@$(PY) -m uv pip install --python $(PY) --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+course: $(STAMP) ## run every chapter and build build/course/index.html
+	@$(PY) scripts/course.py
+
+lab: $(STAMP) ## open the chapters in JupyterLab
+	@$(PY) -m jupyter lab --notebook-dir=notebooks
+
+test: $(STAMP) ## lint, unit tests, notebooks, exercises
+	@$(PY) -m ruff check .
+	@$(PY) -m pytest -n $(JOBS) --dist loadscope
+
+doctor: $(STAMP) ## check this machine: OK or FAIL per requirement, and the way out
+	@$(PY) -P mesocore/doctor.py
+
+lock: $(STAMP) ## write requirements.lock anew from pyproject.toml (add UPGRADE=--upgrade for new versions)
+	@$(PY) -m uv pip compile --quiet $(UPGRADE) --universal --generate-hashes --extra course \
+	  --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
+
+readme: $(STAMP) ## render the README's tables from results/
+	@$(PY) scripts/readme.py
+
+clean: ## remove what was built (not data/, runs/ or .venv)
+	rm -rf build .pytest_cache .ruff_cache *.egg-info
+	find mesocore scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
