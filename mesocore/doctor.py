@@ -1,0 +1,168 @@
+"""Checks a machine against what the course needs; each FAIL names the way out.
+
+Nothing that can be broken is imported before it is checked, so `python -P mesocore/doctor.py`
+(`make doctor`) gives its answer where `import mesocore` fails.
+"""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+FREE_GB = 2.0  # the embedded images, the runs of every chapter and the site, with room to spare
+FOLDERS = ("data", "build", "figures", "results")
+REINSTALL = "remove .venv and run `make setup`"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One requirement: whether it holds, what was found and, where it fails, the way out."""
+
+    name: str
+    ok: bool
+    found: str
+    way_out: str = ""
+
+    def __str__(self) -> str:
+        line = f"{'OK  ' if self.ok else 'FAIL'}  {self.name}: {self.found}"
+        return line if self.ok else f"{line}\n      way out: {self.way_out}"
+
+
+def doctor(root: Path | None = None) -> list[Check]:
+    """Every check, in the order in which a reader should mend things.
+
+    `root` is the folder that holds data/ and results/: the project's unless given.
+    """
+    root = Path(root or os.environ.get("MESO_HOME") or Path(__file__).resolve().parents[1])
+    return [
+        python(),
+        *packages(),
+        torch_and_torchvision(),
+        threads(),
+        gpu(),
+        disk(root),
+        *(writable(root / name) for name in FOLDERS),
+    ]
+
+
+def to_text(checks: list[Check]) -> str:
+    """One line a check, the way out under each FAIL, and a summary."""
+    failed = sum(not check.ok for check in checks)
+    summary = f"{failed} of {len(checks)} checks failed" if failed else "all is well"
+    return "\n".join([*map(str, checks), summary])
+
+
+def python(version: tuple[int, ...] = sys.version_info[:3]) -> Check:
+    """Is this Python new enough?"""
+    return Check(
+        "Python",
+        version >= (3, 11),
+        f"{'.'.join(map(str, version))}, needs >= 3.11",
+        "install Python 3.11 or newer, then `make PYTHON=/path/to/python3 setup`",
+    )
+
+
+def packages(requirements: list[str] | None = None) -> Iterator[Check]:
+    """Is each package of pyproject.toml here, in a version that it allows?"""
+    if requirements is None:
+        try:
+            requirements = importlib.metadata.requires("mesocore") or []
+        except importlib.metadata.PackageNotFoundError:
+            yield Check("mesocore", False, "not installed", "run `make setup`")
+            return
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": "course"}):
+            yield _package(requirement)
+
+
+def _package(requirement: Requirement) -> Check:
+    wanted = f"needs {requirement.specifier}" if requirement.specifier else "any version"
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return Check(requirement.name, False, f"missing, {wanted}", "run `make setup`")
+    ok = requirement.specifier.contains(version, prereleases=True)
+    return Check(requirement.name, ok, f"{version}, {wanted}", REINSTALL)
+
+
+def torch_and_torchvision() -> Check:
+    """Do torch and torchvision belong together? Runs one of torchvision's compiled operators."""
+    name = "torch with torchvision"
+    try:
+        import torch
+        import torchvision
+
+        boxes = torch.tensor([[0.0, 0.0, 2.0, 2.0], [0.0, 0.0, 2.0, 2.1], [4.0, 4.0, 6.0, 6.0]])
+        kept = torchvision.ops.nms(boxes, torch.tensor([0.9, 0.8, 0.7]), 0.5).tolist()
+    except Exception as error:  # a mismatch shows as ImportError, OSError, RuntimeError and more
+        return Check(name, False, f"{type(error).__name__}: {error}".splitlines()[0], REINSTALL)
+    versions = f"{torch.__version__} with {torchvision.__version__}"
+    return Check(name, kept == [0, 2], versions, REINSTALL)
+
+
+def threads() -> Check:
+    """Is MESO_THREADS, where it is set, a number of threads?"""
+    value = os.environ.get("MESO_THREADS", "2")
+    return Check(
+        "threads",
+        value.isdigit() and int(value) > 0,
+        f"{value} of {os.cpu_count()} cores",
+        f"MESO_THREADS={value!r} is not a positive integer: unset it, or set it to 2",
+    )
+
+
+def gpu() -> Check:
+    """What a GPU would add. The course does not need one, so this cannot fail."""
+    try:
+        import torch
+
+        if torch.cuda.is_available():
+            return Check("GPU", True, torch.cuda.get_device_name(0))
+    except Exception:  # the check of torch reports this
+        pass
+    return Check("GPU", True, "none; not needed, every chapter runs on the CPU")
+
+
+def disk(root: Path, needed: float = FREE_GB) -> Check:
+    """Is there room for `needed` GB of images, runs and pages?"""
+    free = shutil.disk_usage(_nearest(root)).free / 1e9
+    return Check(
+        "disk space",
+        free >= needed,
+        f"{free:.1f} GB free, needs {needed:g} GB",
+        f"free some, or set MESO_HOME to a folder on another disk (now {root})",
+    )
+
+
+def writable(folder: Path) -> Check:
+    """Can files be written into `folder`, or could it be made?"""
+    try:
+        with tempfile.TemporaryFile(dir=_nearest(folder)):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        way_out = f"make it a folder that {_user()} may write to, or set MESO_HOME to one"
+        return Check(f"{folder.name}/ writable", False, f"{folder}: {reason}", way_out)
+    return Check(f"{folder.name}/ writable", True, str(folder))
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or the nearest of its parents that exists: where it would be made."""
+    return next(place for place in (path, *path.resolve().parents) if place.exists())
+
+
+def _user() -> str:
+    return os.environ.get("USER") or os.environ.get("USERNAME") or "this user"
+
+
+if __name__ == "__main__":
+    report = doctor()
+    print(f"{platform.system()} {platform.machine()}, {sys.executable}\n{to_text(report)}")
+    sys.exit(not all(check.ok for check in report))
