@@ -1,0 +1,200 @@
+"""One pipeline from any image file to matched pixels: decode, orient, RGB, crop, resize, JPEG.
+
+Both classes, training and prediction all go through `Preparation`, so that what is left to tell
+real from fake is what the forgery left and not who saved the file.
+
+Decisions, each with a test: transparent pixels are composited on white; 16-bit samples are scaled
+to 8; of an animation or a multi-page file the first frame is taken; EXIF orientation is applied;
+an ICC profile is dropped without being applied, as common dataset tools do.
+"""
+
+import hashlib
+import io
+import os
+import stat
+import warnings
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+MAX_PIXELS = 89_478_485  # Pillow's own limit of decompression-bomb safety (a quarter GiB of RGB)
+MAX_BYTES = 256 * 2**20
+MIN_SIDE = 64  # the smallest input of the models; below it, enlarging invents what is judged
+_RESAMPLING = {"lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.NEAREST}
+
+
+class BadImage(Exception):
+    """One file that cannot be used; the message is the reason, as it goes into rejected.csv."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How pixels are matched.
+
+    size: side of the square output in pixels. fit: "crop" (centre square) or "squash".
+    resample: "lanczos" or "nearest". quality: of the JPEG round trip, 1 to 95; None leaves it out.
+    Raises `ValueError` for anything else.
+    """
+
+    size: int = 256
+    fit: str = "crop"
+    resample: str = "lanczos"
+    quality: int | None = 90
+
+    def __post_init__(self) -> None:
+        if not 16 <= self.size <= 4096:
+            raise ValueError(f"size {self.size} is not within 16 to 4096 pixels")
+        if self.fit not in ("crop", "squash"):
+            raise ValueError(f"fit {self.fit!r} is neither 'crop' nor 'squash'")
+        if self.resample not in _RESAMPLING:
+            raise ValueError(f"resample {self.resample!r} is neither 'lanczos' nor 'nearest'")
+        if self.quality is not None and not 1 <= self.quality <= 95:
+            raise ValueError(f"JPEG quality {self.quality} is not within 1 to 95")
+
+    def to_dict(self) -> dict:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "Preparation":
+        """The inverse of `to_dict`."""
+        return cls(**values)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a regular file; raises `BadImage` if that cannot be had."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadImage("not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise BadImage(f"larger than {MAX_BYTES // 2**20} MiB")
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError as error:
+        broken = "broken symbolic link" if os.path.islink(path) else "cannot be read: not found"
+        raise BadImage(broken) from error
+    except OSError as error:
+        raise BadImage(f"cannot be read: {(error.strerror or 'I/O error').lower()}") from error
+    if not data:
+        raise BadImage("empty file")
+    return data
+
+
+def decode(data: bytes) -> tuple[Image.Image, dict]:
+    """Decodes an image file completely.
+
+    Returns the RGB image, oriented, and the facts of its header (`header_facts`).
+    Raises `BadImage`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data))
+            if image.width * image.height > MAX_PIXELS:
+                raise BadImage(f"too large: {image.width} x {image.height} pixels")
+            facts = header_facts(image, len(data))
+            image.load()
+            return _to_rgb(_oriented(image)), facts
+    except (BadImage, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BadImage(f"too large: more than {MAX_PIXELS} pixels") from error
+    except UnidentifiedImageError as error:
+        raise BadImage("not an image") from error
+    except Exception as error:  # a decoder fed with garbage raises nearly anything
+        raise BadImage(f"damaged: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__
+
+
+def header_facts(image: Image.Image, size: int) -> dict:
+    """What the container says, before any pixel: the material of the audit's header features.
+
+    Keys: format, bytes, width, height (as stored), mode, progressive, quantisation (mean entry of
+    the JPEG tables; 0 if there are none), tables (their digest), exif, icc.
+    """
+    tables = getattr(image, "quantization", None) or {}
+    entries = [value for table in tables.values() for value in table]
+    digest = hashlib.sha256(repr(sorted(tables.items())).encode()).hexdigest()[:8]
+    return {
+        "format": image.format or "",
+        "bytes": size,
+        "width": image.width,
+        "height": image.height,
+        "mode": image.mode,
+        "progressive": bool(image.info.get("progressive") or image.info.get("interlace")),
+        "quantisation": round(float(np.mean(entries)), 3) if entries else 0.0,
+        "tables": digest if entries else "",
+        "exif": "exif" in image.info,
+        "icc": bool(image.info.get("icc_profile")),
+    }
+
+
+def _oriented(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # broken EXIF is common in the wild and does not harm the pixels
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise BadImage("floating-point pixels of unknown range")
+    if image.mode.startswith("I"):
+        samples = np.asarray(image).astype(np.int64).clip(0, 65535)
+        image = Image.fromarray(((samples + 128) // 257).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def open_rgb(path: Path) -> Image.Image:
+    """A file as an RGB image, EXIF-oriented and fully decoded. Raises `BadImage`."""
+    return decode(read_bytes(path))[0]
+
+
+def prepare(image: Image.Image, prep: Preparation) -> Image.Image:
+    """RGB image -> RGB image of `prep.size` square, before JPEG, without metadata.
+
+    Raises `BadImage` if the short side is below `MIN_SIDE`.
+    """
+    width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        raise BadImage(f"too small: {width} x {height} pixels, at least {MIN_SIDE} needed")
+    box = (0, 0, width, height)
+    if prep.fit == "crop":
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        box = (left, top, left + side, top + side)
+    square = (prep.size, prep.size)
+    ready = image.resize(square, _RESAMPLING[prep.resample], box=box)
+    ready.info = {}
+    return ready
+
+
+def encode_jpeg(image: Image.Image, quality: int) -> bytes:
+    """Baseline JPEG, 4:2:0, standard Huffman tables, no metadata."""
+    bare = image.copy()
+    bare.info = {}  # Pillow would carry a comment over
+    buffer = io.BytesIO()
+    bare.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
+    return buffer.getvalue()
+
+
+def to_array(path: Path, prep: Preparation) -> np.ndarray:
+    """A file as the model sees it, after the JPEG round trip if any: uint8 (3, S, S) RGB.
+
+    Raises `BadImage`.
+    """
+    ready = prepare(open_rgb(path), prep)
+    if prep.quality is not None:
+        ready = Image.open(io.BytesIO(encode_jpeg(ready, prep.quality)))
+    return np.ascontiguousarray(np.asarray(ready, dtype=np.uint8).transpose(2, 0, 1))

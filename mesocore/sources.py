@@ -1,0 +1,155 @@
+"""What is in a source folder: which files, of which label, in which sidecar group.
+
+A label is the name of the nearest ancestor folder that is in `LABELS` (any case; the source folder
+itself counts last). Sidecars are not inputs: `groups.csv` and `params.csv` outside the label
+folders, and README and LICENSE files there. Every other file is an input, and is either a candidate
+or listed with the reason why it could not be labelled.
+
+`groups.csv` stands beside the label folders: `path` relative to its own folder, the group in a
+column `group` or `base_photo_group`, and optionally `edit`.
+"""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mesocore.runtime import UserError
+
+LABELS = {
+    **dict.fromkeys(
+        ("real", "reals", "training_real", "original", "originals", "original_sequences",
+         "authentic", "pristine"), "real"),
+    **dict.fromkeys(
+        ("fake", "fakes", "training_fake", "df", "deepfake", "deepfakes",
+         "manipulated_sequences"), "fake"),
+}  # fmt: skip
+_GROUPS = "groups.csv"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One labelled input. `path` is absolute; `origin` is `source/path within the source`."""
+
+    path: str
+    label: str
+    source: str
+    origin: str
+    group: str | None = None
+    edit: str = ""
+
+
+@dataclass
+class Scan:
+    """Everything found: candidates sorted by origin, and (origin, reason) of what has no label."""
+
+    candidates: list[Candidate]
+    unlabelled: list[tuple[str, str]]
+
+
+def scan(folder: Path, name: str | None = None) -> Scan:
+    """Lists a source folder; `name` is the source's name (its folder's unless given).
+
+    Raises `UserError` if the folder is missing or a groups.csv cannot be understood.
+    """
+    folder = Path(os.path.abspath(folder))
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; give a folder that holds real/ and fake/")
+    name = name or folder.name
+    candidates, unlabelled, sidecars = [], [], []
+    for relative, reason in _walk(folder):
+        origin = f"{name}/{relative}"
+        parents = relative.split("/")[:-1]
+        label = _label([folder.name, *parents])
+        if reason:
+            unlabelled.append((origin, reason))
+        elif not _label(parents) and relative.rsplit("/", 1)[-1].lower() == _GROUPS:
+            sidecars.append(relative)
+        elif not _label(parents) and _is_document(relative):
+            continue
+        elif label:
+            candidates.append(Candidate(f"{folder}/{relative}", label, name, origin))
+        else:
+            unlabelled.append((origin, "no real or fake folder above it"))
+    for relative in sidecars:
+        candidates = _with_groups(candidates, folder, relative, name)
+    return Scan(sorted(candidates, key=lambda c: c.origin), sorted(unlabelled))
+
+
+def _label(parents: list[str]) -> str | None:
+    for parent in reversed(parents):
+        if parent.lower() in LABELS:
+            return LABELS[parent.lower()]
+    return None
+
+
+def _is_document(relative: str) -> bool:
+    base = relative.rsplit("/", 1)[-1].lower()
+    return base == "params.csv" or base.split(".")[0] in ("readme", "license", "licence")
+
+
+def _walk(folder: Path):
+    """Yields (path relative to the folder, reason or None); follows links, each folder once."""
+    seen, problems = {os.path.realpath(folder)}, []
+    for here, folders, files in os.walk(folder, followlinks=True, onerror=problems.append):
+        folders.sort()
+        prefix = "" if Path(here) == folder else Path(here).relative_to(folder).as_posix() + "/"
+        for child in list(folders):
+            real = os.path.realpath(os.path.join(here, child))
+            if real in seen:
+                folders.remove(child)
+                yield prefix + child, "a link to a folder that was already visited"
+            seen.add(real)
+        for file in sorted(files):
+            yield prefix + file, None
+    for problem in problems:
+        relative = Path(problem.filename).relative_to(folder).as_posix()
+        yield relative, f"folder cannot be read: {(problem.strerror or 'I/O error').lower()}"
+
+
+def _with_groups(candidates: list, folder: Path, relative: str, name: str) -> list:
+    path = folder / relative
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path} is not a readable CSV table: {error}; mend or remove it") from None
+    column = next((c for c in ("group", "base_photo_group") if c in table.columns), None)
+    if "path" not in table.columns or column is None:
+        raise UserError(f"{path} lacks the columns path and group; add them or remove the file")
+    place = relative.rsplit("/", 1)[0] + "/" if "/" in relative else ""
+    edits = table["edit"] if "edit" in table.columns else [""] * len(table)
+    rows = {
+        f"{name}/{place}{row}": (group, edit)
+        for row, group, edit in zip(table["path"], table[column], edits, strict=True)
+    }
+    if len(rows) and not any(c.origin in rows for c in candidates):
+        raise UserError(f"{path} names no file of {folder}; its paths must be relative to it")
+    grouped = []
+    for candidate in candidates:
+        group, edit = rows.get(candidate.origin, ("", ""))
+        group = f"{name}/{place}{group}" if group else candidate.group
+        grouped.append(
+            Candidate(candidate.path, candidate.label, name, candidate.origin, group,
+                      edit or candidate.edit)
+        )  # fmt: skip
+    return grouped
+
+
+def source_names(folders: list[Path]) -> dict[Path, str]:
+    """A distinct name for each folder: its own, with parents put before it where names are equal.
+
+    Does not depend on the order. Raises `UserError` if one folder is inside another or given twice.
+    """
+    folders = [Path(os.path.abspath(folder)) for folder in folders]
+    for i, folder in enumerate(folders):
+        for j, other in enumerate(folders):
+            if i != j and folder.resolve().is_relative_to(other.resolve()):
+                raise UserError(f"{folder} is given twice or inside {other}; name each folder once")
+    depth = 1
+    while True:
+        names = {folder: "-".join(folder.parts[-depth:]).strip("/") for folder in folders}
+        if max(Counter(names.values()).values()) == 1:
+            return names
+        depth += 1

@@ -1,0 +1,57 @@
+"""Which split a group goes to: stratified, by whole groups, independent of the input order."""
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from mesocore.runtime import UserError
+
+SPLITS = ("train", "val", "test")
+
+
+def parse(text: str) -> tuple[float, float, float]:
+    """ "0.7/0.1/0.2" -> shares of train, val and test. Raises `UserError`."""
+    try:
+        shares = tuple(float(part) for part in text.split("/"))
+    except ValueError:
+        shares = ()
+    return check(shares, text)
+
+
+def check(shares: tuple, text: str | None = None) -> tuple[float, float, float]:
+    """Shares as given if they are three numbers from 0 that sum to 1; else raises `UserError`."""
+    good = len(shares) == 3 and all(0 <= share <= 1 for share in shares)
+    if not good or shares[0] == 0 or abs(sum(shares) - 1) > 1e-6:
+        shown = text if text is not None else "/".join(map(str, shares))
+        raise UserError(
+            f"--split {shown!r} is not three shares that sum to 1; write for example 0.7/0.1/0.2"
+        )
+    return tuple(shares)
+
+
+def assign(group: pd.Series, stratum: pd.Series, shares: tuple, seed: int) -> pd.Series:
+    """A split for every row; rows of one group get the same.
+
+    Groups go, the largest first and otherwise in an order drawn from the seed, to where their
+    strata lack most. With groups of one image each stratum misses its share by less than one image.
+    """
+    counts = pd.crosstab(group, stratum)
+    order = sorted(
+        zip(-counts.sum(axis=1), (_draw(seed, name) for name in counts.index), counts.index,
+            strict=True)
+    )  # fmt: skip
+    row_of = {name: row for row, name in enumerate(counts.index)}
+    table = counts.to_numpy()
+    missing = np.outer(shares, table.sum(axis=0)).astype(float)
+    chosen = {}
+    for _, _, name in order:
+        count = table[row_of[name]]
+        best = int(np.argmax(np.round(missing @ count, 6)))
+        missing[best] -= count
+        chosen[name] = SPLITS[best]
+    return group.map(chosen)
+
+
+def _draw(seed: int, name: str) -> str:
+    return hashlib.sha256(f"{seed}:{name}".encode()).hexdigest()
