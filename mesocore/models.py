@@ -141,7 +141,7 @@ def build(name: str, size: int = 256) -> nn.Module:
     """A freshly initialised model from the registry. Raises `UserError` for an unknown name."""
     if name not in MODELS:
         raise UserError(f"no model is called {name!r}; choose one of: {', '.join(MODELS)}")
-    return MODELS[name](size=size).to(memory_format=torch.channels_last)
+    return MODELS[name](size=size)
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -1,4 +1,4 @@
-"""The published MesoNet weights (Keras HDF5), read with h5py into the PyTorch models.
+"""The published MesoNet weights (Keras HDF5), read with h5py into the PyTorch models, and back.
 
 Three things must be turned round, and a port that forgets one still runs:
 - kernels are (H, W, in, out) in Keras and (out, in, H, W) here;
@@ -85,3 +85,41 @@ def _copy(arrays: dict[str, np.ndarray], module: nn.Module, path: Path) -> None:
             raise UserError(f"{path} holds neither Meso4 nor MesoInception4 weights ({name})")
         with torch.no_grad():
             target.copy_(torch.from_numpy(np.ascontiguousarray(arrays[name])))
+
+
+def save_keras(model: MesoNet, path: str | Path) -> None:
+    """Writes a 256 px Meso4 or MesoInception4 in the published layout, P(real) as its output.
+
+    The inverse of `load_keras`: what was trained here runs in the authors' Keras code.
+    """
+    if model.size != 256:
+        raise UserError(
+            f"the published layout is for 256 px; this model was built for {model.size}"
+        )
+    tensors = {id(module): _keras_arrays(module) for _, module in _targets(model)}
+    first, last = tensors[id(model.classifier[2])], tensors[id(model.classifier[5])]
+    chw = first["kernel"].reshape(16, 8, 8, 16)  # (C, H, W, out)
+    first["kernel"] = chw.transpose(1, 2, 0, 3).reshape(1024, 16)  # (H*W*C, out)
+    last["kernel"], last["bias"] = -last["kernel"], -last["bias"]
+    with h5py.File(path, "w") as file:
+        numbers: dict[str, int] = {}
+        for kind, module in _targets(model):
+            numbers[kind] = numbers.get(kind, 0) + 1
+            name = f"{kind}_{numbers[kind]}"
+            for key, array in tensors[id(module)].items():
+                file.create_dataset(f"{name}/{name}/{key}:0", data=array)
+
+
+def _keras_arrays(module: nn.Module) -> dict[str, np.ndarray]:
+    def array(tensor: torch.Tensor) -> np.ndarray:
+        return tensor.detach().numpy().copy()
+
+    if isinstance(module, nn.BatchNorm2d):
+        return {
+            "gamma": array(module.weight),
+            "beta": array(module.bias),
+            "moving_mean": array(module.running_mean),
+            "moving_variance": array(module.running_var),
+        }
+    axes = (2, 3, 1, 0) if isinstance(module, nn.Conv2d) else (1, 0)
+    return {"kernel": array(module.weight).transpose(axes), "bias": array(module.bias)}

@@ -1,0 +1,110 @@
+"""What a trained model is on disk, and the detector that is read back from it.
+
+A run's folder holds `model.safetensors` (weights of the best epoch), `model.json` (config,
+validation metrics, manifest hash, preparation, threshold, temperature) and what training needs to
+resume. No file here is a pickle, and none is ever loaded.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from mesocore import published
+from mesocore.models import build
+from mesocore.pixels import Preparation
+from mesocore.runtime import UserError, sha256_file, write_bytes, write_json
+
+WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+
+
+@dataclass
+class Detector:
+    """A model with all it takes to turn an image file into a verdict.
+
+    `preparation` is what images go through first; `size` the model's input (a resize follows when
+    the two differ); P(fake) is `sigmoid(logit / temperature)`; an image is called fake when P(fake)
+    is at least `threshold`. `description` says where all that came from.
+    """
+
+    model: nn.Module
+    preparation: Preparation
+    size: int
+    threshold: float
+    temperature: float
+    description: dict = field(default_factory=dict)
+
+    def logits(self, images: Tensor, batch: int = 64) -> np.ndarray:
+        """uint8 `(N, 3, S, S)` -> float64 `(N,)`, uncalibrated; the model is left in eval mode."""
+        self.model.eval()
+        with torch.inference_mode():
+            parts = [self.model(part) for part in images.split(batch)]
+        return torch.cat(parts).double().numpy()
+
+    def probabilities(self, images: Tensor, batch: int = 64) -> np.ndarray:
+        """uint8 `(N, 3, S, S)` -> float64 `(N,)`: calibrated P(fake) in 0..1."""
+        return to_probability(self.logits(images, batch), self.temperature)
+
+
+def to_probability(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Logits `(N,)` -> P(fake) `(N,)`."""
+    return 1 / (1 + np.exp(-np.clip(logits / temperature, -500, 500)))
+
+
+def save_model(folder: Path, model: nn.Module, description: dict) -> None:
+    """Writes weights and description. The description carries the weights' hash and comes last,
+    so that a crash between the two is noticed and never mixes two epochs."""
+    data = save({name: value.contiguous() for name, value in model.state_dict().items()})
+    write_bytes(folder / WEIGHTS, data)
+    description = {**description, "weights_sha256": sha256_file(folder / WEIGHTS)}
+    write_json(folder / DESCRIPTION, description)
+
+
+def load_detector(path: str | Path) -> Detector:
+    """A `Detector` from a run's folder, its `.safetensors` file, or a published Keras `.h5` file.
+
+    Raises `UserError` if there is no such file, or if it is damaged or of another kind.
+    """
+    path = Path(path)
+    if path.suffix in (".h5", ".hdf5"):
+        return _published(path)
+    folder = path if path.is_dir() else path.parent
+    weights, description = folder / WEIGHTS, folder / DESCRIPTION
+    if path.is_file() and path.name != WEIGHTS:
+        raise UserError(
+            f"{path} is not a model: give a run's folder, its {WEIGHTS}, or an .h5 file"
+        )
+    if not path.exists():
+        raise UserError(f"{path}: no such run or weight file")
+    if not (weights.is_file() and description.is_file()):
+        raise UserError(f"{folder} holds no trained model ({WEIGHTS} and {DESCRIPTION})")
+    try:
+        about = json.loads(description.read_text())
+        model = build(about["config"]["model"], about["config"]["size"])
+        if sha256_file(weights) != about["weights_sha256"]:
+            raise UserError(f"{folder}: interrupted while saving; run mesocore train with --resume")
+        model.load_state_dict(load_file(weights))
+        return Detector(
+            model.eval(),
+            Preparation.from_dict(about["preparation"]),
+            about["config"]["size"],
+            about["threshold"],
+            about["temperature"],
+            about,
+        )
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"{folder} is damaged ({error}); train again") from error
+
+
+def _published(path: Path) -> Detector:
+    about = {
+        "config": {"model": path.stem, "size": 256},
+        "threshold_from": "0.5, as published; not validated on any data here",
+        "weights_sha256": sha256_file(path) if path.is_file() else None,
+    }
+    return Detector(published.load_keras(path), published.PREPARATION, 256, 0.5, 1.0, about)

@@ -1,0 +1,143 @@
+"""The command line: thin commands over the package, one line for a user's mistake."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mesocore import assemble as assembling
+from mesocore import audit as auditing
+from mesocore import checkpoint, dataset, doctor, predict, results, train
+from mesocore.runtime import UserError, setup, write_json
+
+typer_app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Face-forgery detection with MesoNet. MESO_THREADS sets the thread count (default 2).",
+)
+
+
+def app() -> None:
+    """The entry point: turns a user's mistake into one line and exit status 2."""
+    try:
+        setup()
+        typer_app()
+    except UserError as error:
+        print(f"mesocore: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print(
+            "mesocore: interrupted; the same command goes on (train: with --resume)",
+            file=sys.stderr,
+        )
+        sys.exit(130)
+
+
+@typer_app.command()
+def assemble(
+    source: Annotated[
+        list[str],
+        typer.Argument(help="folders with real/ and fake/ at any depth, or the word synthfaces"),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="the assembled set's folder; new, empty, or one to resume")
+    ],
+    size: Annotated[int, typer.Option(help="pixels a side")] = 256,
+    split: Annotated[str, typer.Option(help="shares of train/val/test")] = "0.7/0.1/0.2",
+    seed: Annotated[int, typer.Option(help="decides which group goes to which split")] = 0,
+    quality: Annotated[int, typer.Option(help="JPEG quality of both classes")] = 90,
+    count: Annotated[int, typer.Option(help="images of synthfaces")] = dataset.EMBEDDED_COUNT,
+) -> None:
+    """Verify, match, deduplicate and split images into a training set."""
+    folders = [dataset.raw_source(item, out, count) for item in source]
+    shares = assembling.parse_split(split)
+    print(assembling.assemble(folders, out, size, shares, seed, quality).to_text())
+
+
+@typer_app.command()
+def audit(
+    folder: Annotated[Path, typer.Argument(help="an assembled set, or a raw real/fake folder")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the report here")] = None,
+) -> None:
+    """Look for shortcuts and leaks. Exit status: 0 none, 4 shortcut, 8 leak, 12 both."""
+    report = auditing.audit(folder)
+    print(report.to_text())
+    if json_file:
+        write_json(json_file, report.to_dict())
+    raise typer.Exit(report.exit_code)
+
+
+@typer_app.command("train")
+def train_command(
+    model: Annotated[str, typer.Argument(help="meso4 or mesoinception4")],
+    data: Annotated[str, typer.Option(help="an assembled set, or the word synthfaces")],
+    out: Annotated[Path, typer.Option(help="the run's folder")],
+    epochs: Annotated[int, typer.Option(min=1)] = train.TrainConfig.epochs,
+    size: Annotated[int, typer.Option(help="pixels a side")] = train.TrainConfig.size,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
+) -> None:
+    """Train a model; the best epoch by validation ROC AUC is what the run keeps."""
+    config = train.TrainConfig(model, data, epochs=epochs, size=size, seed=seed)
+    history = train.train(config, out, resume)
+    best = history.loc[history["val_roc_auc"].idxmax()]
+    print(
+        f"{out}: best of {len(history)} epochs is {best['epoch']:.0f}, "
+        f"validation ROC AUC {best['val_roc_auc']:.4f}"
+    )
+
+
+@typer_app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="a run's folder, or published .h5 weights")],
+    data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
+    split: Annotated[str, typer.Option(help="test, val, train or all")] = "test",
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the results here")] = None,
+) -> None:
+    """Measure a model, each metric with a 95 % interval."""
+    detector = checkpoint.load_detector(run)
+    record = results.evaluate_detector(detector, data, split)
+    print(results.summary(record))
+    if json_file:
+        write_json(json_file, record)
+
+
+@typer_app.command("predict")
+def predict_command(
+    run: Annotated[Path, typer.Argument(help="a run's folder, or published .h5 weights")],
+    paths: Annotated[list[str], typer.Argument(help="images, folders, globs")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
+) -> None:
+    """Judge images of faces, one line an image. Exit status 1 if any could not be read."""
+    if as_json and as_csv:
+        raise UserError("--json and --csv exclude each other; choose one")
+    verdicts = predict.predict(checkpoint.load_detector(run), paths)
+    failed = 0
+    rows = []
+    writer = csv.writer(sys.stdout)
+    if as_csv:
+        writer.writerow(predict.Verdict("").to_dict())
+    for verdict in verdicts:
+        failed += verdict.error is not None
+        if as_json:
+            rows.append(verdict.to_dict())
+        elif as_csv:
+            writer.writerow(verdict.to_dict().values())
+        else:
+            print(verdict)
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    raise typer.Exit(1 if failed else 0)
+
+
+@typer_app.command("doctor")
+def doctor_command() -> None:
+    """Check this machine and say how to mend what is wrong."""
+    checks = doctor.doctor()
+    print(doctor.to_text(checks))
+    raise typer.Exit(0 if all(check.ok for check in checks) else 1)

@@ -1,0 +1,164 @@
+"""From an assembled set to tensors: decoding once into a packed cache, then batches.
+
+A packed cache is one NumPy file per split and size. Its name carries the manifest's hash, so a set
+that was assembled anew never meets an old cache. It is mapped, not read: memory stays flat.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from mesocore import assemble, embedded
+from mesocore.pixels import Preparation, to_array
+from mesocore.runtime import UserError, progress, project_root
+
+SPLITS = ("train", "val", "test")
+EMBEDDED, EMBEDDED_COUNT = "synthfaces", 2400
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Images and labels of one split, in manifest order.
+
+    `images` is uint8 `(N, 3, S, S)` RGB, `labels` is int64 `(N,)` with 1 = fake, and `table` holds
+    the N manifest rows.
+    """
+
+    images: Tensor
+    labels: Tensor
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def resolve(data: str | Path, count: int | None = None) -> Path:
+    """The assembled set behind the word `synthfaces` or a path.
+
+    `synthfaces` is built on first use and kept in `data/synthfaces` (`data/synthfaces-COUNT` for
+    another `count` than 2,400); `count` means nothing for a path. Raises `UserError` if a path
+    holds no assembled set.
+    """
+    if str(data) == EMBEDDED:
+        return build_embedded(count or EMBEDDED_COUNT)
+    folder = Path(data)
+    if not is_assembled(folder):
+        raise UserError(f"{folder} is no assembled set; make one: mesocore assemble {folder} --out")
+    return folder
+
+
+def is_assembled(folder: Path) -> bool:
+    """True if `folder` holds a complete set: its last file, `assembly.json`, is there."""
+    return (folder / "assembly.json").is_file()
+
+
+def build_embedded(count: int) -> Path:
+    """Renders, edits and assembles the embedded set of `count` images, or finds it done."""
+    name = EMBEDDED if count == EMBEDDED_COUNT else f"{EMBEDDED}-{count}"
+    out = project_root() / "data" / name
+    if not is_assembled(out):
+        assemble.assemble([raw_source(EMBEDDED, out, count)], out)
+    return out
+
+
+def raw_source(source: str, out: Path, count: int) -> Path:
+    """The folder behind one source of an assembly.
+
+    A path is that path. `synthfaces` is rendered beside `out`, into `OUT-raw/synthfaces`.
+    """
+    if source != EMBEDDED:
+        return Path(source)
+    raw = out.with_name(f"{out.name}-raw") / EMBEDDED
+    embedded.build_raw(raw, count=count)
+    return raw
+
+
+def manifest_hash(folder: Path) -> str:
+    """SHA-256 of the set's manifest, as recorded when it was assembled."""
+    return json.loads((folder / "assembly.json").read_text())["manifest_sha256"]
+
+
+def preparation(folder: Path) -> Preparation:
+    """How the set's images were prepared: what a new image must go through before the model."""
+    return Preparation.from_dict(json.loads((folder / "assembly.json").read_text())["preparation"])
+
+
+def read_manifest(folder: Path, split: str = "all") -> pd.DataFrame:
+    """The manifest's rows of one split (`train`, `val`, `test`) or of `all`.
+
+    Raises `UserError` for another word or an empty split.
+    """
+    if split not in (*SPLITS, "all"):
+        raise UserError(f"no split is called {split!r}; choose one of: {', '.join(SPLITS)}, all")
+    table = pd.read_csv(folder / "manifest.csv", dtype={"group": str, "edit": str})
+    table = table.fillna({"edit": ""})
+    if split != "all":
+        table = table[table["split"] == split].reset_index(drop=True)
+    if table.empty:
+        raise UserError(f"{folder}: the {split} split is empty; assemble more images")
+    return table
+
+
+def load(folder: Path, split: str, size: int | None = None) -> FaceSet:
+    """One split as a `FaceSet`, resized to `size` px when that differs from the assembled size."""
+    folder = Path(folder)
+    table = read_manifest(folder, split)
+    labels = torch.from_numpy((table["label"] == "fake").to_numpy(np.int64))
+    assembled = preparation(folder).size
+    cache = _cache(folder, split, size or assembled)
+    if not cache.exists():
+        _pack(folder, table, cache, size or assembled)
+    pixels = np.load(cache, mmap_mode="c")  # copy on write: the file itself is never changed
+    return FaceSet(torch.from_numpy(pixels), labels, table)
+
+
+def _cache(folder: Path, split: str, size: int) -> Path:
+    return folder / ".cache" / f"{split}-{size}-{manifest_hash(folder)[:12]}.npy"
+
+
+def _pack(folder: Path, table: pd.DataFrame, cache: Path, size: int) -> None:
+    cache.parent.mkdir(exist_ok=True)
+    current = manifest_hash(folder)[:12]
+    for old in cache.parent.iterdir():
+        if not re.fullmatch(rf".*-{current}\.npy", old.name):
+            old.unlink()  # of an earlier manifest, or half written
+    half = cache.with_suffix(".part")
+    shape = (len(table), 3, size, size)
+    pixels = np.lib.format.open_memmap(half, "w+", np.uint8, shape)
+    decode = Preparation(size=preparation(folder).size, quality=None)  # matched already
+    for row, path in enumerate(progress(table["path"], f"packing {cache.name}")):
+        pixels[row] = resize(torch.from_numpy(to_array(folder / path, decode)), size).numpy()
+    pixels.flush()
+    half.replace(cache)
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """uint8 `(..., 3, H, W)` -> uint8 `(..., 3, size, size)`, bilinear with antialiasing."""
+    if images.shape[-1] == size:
+        return images
+    return transforms.resize(images, [size, size], antialias=True)
+
+
+def batches(
+    data: FaceSet, size: int, generator: torch.Generator, augment: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
+
+    With `augment`, each image is mirrored with probability one half. The order and the mirroring
+    depend on the generator's state alone. The last batch may be smaller.
+    """
+    order = torch.randperm(len(data), generator=generator)
+    for rows in order.split(size):
+        images = data.images[rows]
+        if augment:
+            flip = torch.rand(len(rows), generator=generator) < 0.5
+            images[flip] = transforms.horizontal_flip(images[flip])
+        yield images, data.labels[rows].float()

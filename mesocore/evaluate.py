@@ -1,0 +1,155 @@
+"""Scores to metrics, each with a 95 % interval; calibration and thresholds.
+
+Metrics are scikit-learn's, taken with sample weights. That makes the interval one line: a bootstrap
+that draws groups (identities, an original and its edits) with replacement only changes how often
+each image counts. Images of one group are not independent, so the group is what is drawn.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import minimize_scalar
+from sklearn import metrics
+
+RESAMPLES = 1000
+ECE_BINS = 15
+
+
+def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
+    """The temperature T in .05..20 for which `sigmoid(logit / T)` has the least log loss.
+
+    `labels` int `(N,)` with 1 = fake, `logits` float `(N,)`; for the validation split only.
+    After Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    margin = np.where(labels == 1, logits, -logits)
+
+    def loss(log_temperature: float) -> float:
+        return np.logaddexp(0, -margin / np.exp(log_temperature)).mean()
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log([0.05, 20]), method="bounded").x))
+
+
+def fit_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
+    """The threshold on P(fake) with the best balanced accuracy, for the validation split only.
+
+    It lies midway between the two neighbouring scores, so that it does not hang on one image.
+    """
+    false_positive, true_positive, cuts = metrics.roc_curve(
+        labels, probability, drop_intermediate=False
+    )
+    best = int(np.argmax(true_positive - false_positive))
+    if best == 0:  # no cut is better than calling nothing fake
+        return 0.5
+    below = cuts[best + 1] if best + 1 < len(cuts) else 0.0
+    return float((cuts[best] + below) / 2)
+
+
+def expected_calibration_error(
+    labels: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None
+) -> float:
+    """ECE over 15 equal-width bins: mean distance between P(fake) and the share of fakes.
+
+    Naeini, Cooper, Hauskrecht, AAAI 2015, for the probability of the positive class.
+    """
+    weight = np.ones(len(labels)) if weight is None else weight
+    bins = np.minimum((probability * ECE_BINS).astype(int), ECE_BINS - 1)
+    gap = np.bincount(bins, weight * (probability - labels), minlength=ECE_BINS)
+    return float(np.abs(gap).sum() / weight.sum())
+
+
+def point_metrics(
+    labels: np.ndarray,
+    probability: np.ndarray,
+    threshold: float,
+    weight: np.ndarray | None = None,
+) -> dict[str, float | None]:
+    """All metrics of `labels` `(N,)` (1 = fake) and P(fake) `(N,)`, without intervals.
+
+    Metrics that need both classes are None when only one is there.
+    """
+    called_fake = probability >= threshold
+    result = {
+        "roc_auc": None,
+        "average_precision": None,
+        "eer": None,
+        "tpr_at_1_fpr": None,
+        "accuracy": metrics.accuracy_score(labels, called_fake, sample_weight=weight),
+        "balanced_accuracy": None,
+        "brier": float(np.average((probability - labels) ** 2, weights=weight)),
+        "ece": expected_calibration_error(labels, probability, weight),
+    }
+    kept = labels if weight is None else labels[weight > 0]
+    if len(np.unique(kept)) == 2:
+        fpr, tpr, _ = metrics.roc_curve(
+            labels, probability, sample_weight=weight, drop_intermediate=False
+        )
+        result["roc_auc"] = metrics.auc(fpr, tpr)
+        result["average_precision"] = metrics.average_precision_score(
+            labels, probability, sample_weight=weight
+        )
+        # where the curve meets false positives = false negatives; the difference is monotone
+        result["eer"] = np.interp(0.0, fpr - (1 - tpr), fpr)
+        result["tpr_at_1_fpr"] = tpr[fpr <= 0.01].max()
+        result["balanced_accuracy"] = metrics.balanced_accuracy_score(
+            labels, called_fake, sample_weight=weight
+        )
+    return {name: None if value is None else float(value) for name, value in result.items()}
+
+
+def metrics_with_intervals(
+    labels: np.ndarray,
+    probability: np.ndarray,
+    groups: np.ndarray,
+    threshold: float,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, dict]:
+    """`point_metrics`, each as `{"value", "low", "high"}`: the 95 % percentile interval.
+
+    Whole groups are drawn; draws without both classes do not count for metrics that need both.
+    ECE is biased upwards in every draw (a resample is less calibrated than the sample), so its
+    interval may lie above its value; read it as an upper bound.
+    """
+    values = point_metrics(labels, probability, threshold)
+    names, codes = np.unique(groups, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    draws = []
+    for _ in range(resamples):
+        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))
+        draws.append(point_metrics(labels, probability, threshold, times[codes].astype(float)))
+    table = pd.DataFrame(draws, columns=list(values), dtype=float)
+    low, high = table.quantile(0.025), table.quantile(0.975)
+    return {
+        name: {"value": value, "low": float(low[name]), "high": float(high[name])}
+        if value is not None
+        else {"value": None, "low": None, "high": None}
+        for name, value in values.items()
+    }
+
+
+def measure(
+    table: pd.DataFrame, threshold: float, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, dict]:
+    """Metrics over all images and by source.
+
+    `table` has one row an image: `label` (`real` or `fake`), `source`, `group`, `probability`.
+    Returns `{"all": ..., "by_source": {source: ...}}`; every part holds `images`, `fakes`, `groups`
+    and the metrics with their intervals.
+    """
+    return {
+        "all": _measure(table, threshold, resamples, seed),
+        "by_source": {
+            str(name): _measure(part, threshold, resamples, seed)
+            for name, part in table.groupby("source")
+        },
+    }
+
+
+def _measure(table: pd.DataFrame, threshold: float, resamples: int, seed: int) -> dict:
+    labels = (table["label"] == "fake").to_numpy(int)
+    counts = {
+        "images": len(table),
+        "fakes": int(labels.sum()),
+        "groups": int(table["group"].nunique()),
+    }
+    probability, groups = table["probability"].to_numpy(float), table["group"].to_numpy()
+    return counts | metrics_with_intervals(labels, probability, groups, threshold, resamples, seed)

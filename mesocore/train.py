@@ -1,0 +1,202 @@
+"""The training loop: AdamW, warm-up and cosine, best epoch by validation ROC AUC, exact resume.
+
+Resume is exact because nothing random outlives an epoch. Order, mirroring and dropout are seeded
+anew from (seed, epoch), and the learning rate is a pure function of the step; so the weights, the
+optimiser's moments and the history at the end of an epoch are the whole state. A run that was
+killed repeats at most one epoch and ends in the same bits.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from mesocore import dataset, evaluate
+from mesocore.checkpoint import Detector, save_model, to_probability
+from mesocore.models import build
+from mesocore.runtime import (
+    UserError,
+    environment,
+    progress,
+    reseed,
+    setup,
+    write_bytes,
+    write_json,
+    write_text,
+)
+
+STATE, CONFIG, HISTORY = "last.safetensors", "config.json", "history.csv"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """All that decides a run, besides the code and the machine."""
+
+    model: str
+    data: str  # folder of an assembled set
+    epochs: int = 15
+    size: int = 256
+    batch_size: int = 32
+    learning_rate: float = 3e-3  # the peak of the schedule
+    weight_decay: float = 0.01
+    augment: bool = True  # mirroring, on the training split only
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be greater than 0")
+
+
+def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
+    """Trains `config.model` and leaves the run in `out`; returns one history row per epoch.
+
+    `out` must be new or empty, unless `resume` continues the run that it holds; resuming a finished
+    run changes nothing. Raises `UserError` on a mismatch, or when the loss stops being finite.
+    """
+    out = Path(out)
+    folder = dataset.resolve(config.data)
+    settings = {**asdict(config), "manifest_sha256": dataset.manifest_hash(folder)}
+    _open_run(out, settings, resume)
+    setup(config.seed)
+    model = build(config.model, config.size)
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
+    training = dataset.load(folder, "train", config.size)
+    validation = dataset.load(folder, "val", config.size)
+    rows = _restore(out, model, optimiser) if resume else []
+    for epoch in range(len(rows), config.epochs):
+        loss = _run_epoch(model, optimiser, training, config, epoch)
+        row, fitted = _validate(model, validation, config.size)
+        best_before = max((r["val_roc_auc"] for r in rows), default=-1)
+        rows.append({"epoch": epoch + 1, "train_loss": loss, **row})
+        if row["val_roc_auc"] > best_before:
+            about = {"config": settings, "best": rows[-1], **fitted}
+            about["preparation"] = dataset.preparation(folder).to_dict()
+            save_model(out, model, {**about, "environment": environment()})
+        _save_state(out / STATE, model, optimiser, rows)
+        _write_history(out, rows)
+    return pd.DataFrame(rows)
+
+
+def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.1) -> float:
+    """The rate at `step` of `steps`: a linear rise over the first `warmup` share, then a cosine.
+
+    After Loshchilov & Hutter, "SGDR", ICLR 2017, one cycle without restarts.
+    """
+    rise = max(1, int(warmup * steps))
+    if step < rise:
+        return peak * (step + 1) / rise
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+def _run_epoch(
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    data: dataset.FaceSet,
+    config: TrainConfig,
+    epoch: int,
+) -> float:
+    seed = config.seed * 10_000 + epoch
+    reseed(seed)  # dropout
+    generator = torch.Generator().manual_seed(seed)  # order and mirroring
+    per_epoch = math.ceil(len(data) / config.batch_size)
+    steps = dataset.batches(data, config.batch_size, generator, config.augment)
+    model.train()
+    total = 0.0
+    bar = progress(steps, f"epoch {epoch + 1}/{config.epochs}", total=per_epoch)
+    for step, (images, labels) in enumerate(bar, start=epoch * per_epoch):
+        rate = learning_rate(step, per_epoch * config.epochs, config.learning_rate)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        loss = nn.functional.binary_cross_entropy_with_logits(model(images), labels)
+        if not torch.isfinite(loss):
+            raise UserError(
+                f"the loss became {loss.item()} in epoch {epoch + 1}; the best model so far is "
+                f"kept; train with a learning rate below {config.learning_rate}"
+            )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        total += loss.item() * len(labels)
+    return total / len(data)
+
+
+def _validate(model: nn.Module, data: dataset.FaceSet, size: int) -> tuple[dict, dict]:
+    """Validation metrics, and the temperature and threshold fitted on that split."""
+    labels = data.labels.numpy()
+    logits = Detector(model, None, size, 0.5, 1.0).logits(data.images)
+    temperature = evaluate.fit_temperature(labels, logits)
+    probability = to_probability(logits, temperature)
+    threshold = evaluate.fit_threshold(labels, probability)
+    scores = evaluate.point_metrics(labels, probability, threshold)
+    row = {
+        "val_loss": float(np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits)))),
+        "val_roc_auc": scores["roc_auc"],
+        "val_balanced_accuracy": scores["balanced_accuracy"],
+    }
+    fitted = {
+        "threshold": threshold,
+        "temperature": temperature,
+        "threshold_from": "balanced accuracy on the validation split",
+    }
+    return row, fitted
+
+
+def _open_run(out: Path, settings: dict, resume: bool) -> None:
+    config = out / CONFIG
+    if not config.exists():
+        if resume:
+            raise UserError(f"{out} holds no run to resume; leave --resume out to start one")
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UserError(f"{out} is not empty; choose another --out")
+        write_json(config, settings)
+        return
+    if not resume:
+        raise UserError(f"{out} holds a run; add --resume to go on, or choose another --out")
+    before = json.loads(config.read_text())
+    changed = [key for key in settings if before.get(key) != settings[key]]
+    if changed:
+        was = ", ".join(f"{key} {before.get(key)!r} -> {settings[key]!r}" for key in changed)
+        raise UserError(f"{out} was started with other settings ({was}); use those to resume")
+
+
+def _save_state(
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, rows: list[dict]
+) -> None:
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+    tensors = {name: value.contiguous() for name, value in tensors.items()}
+    write_bytes(path, save(tensors, metadata={"history": json.dumps(rows)}))
+
+
+def _write_history(out: Path, rows: list[dict]) -> None:
+    write_text(out / HISTORY, pd.DataFrame(rows).to_csv(index=False))
+
+
+def _restore(out: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[dict]:
+    if not (out / STATE).exists():
+        return []  # killed before the first epoch ended: start over
+    weights: dict[str, Tensor] = {}
+    moments: dict[int, dict[str, Tensor]] = {}
+    with safe_open(out / STATE, framework="pt") as file:
+        for key in file.keys():  # noqa: SIM118 (not a dict)
+            kind, name = key.split(".", 1)
+            if kind == "model":
+                weights[name] = file.get_tensor(key)
+            else:
+                index, name = name.split(".", 1)
+                moments.setdefault(int(index), {})[name] = file.get_tensor(key)
+        rows = json.loads(file.metadata()["history"])
+    model.load_state_dict(weights)
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    _write_history(out, rows)  # the kill may have come between the state and the history
+    return rows

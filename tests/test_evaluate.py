@@ -1,0 +1,106 @@
+"""Metrics against values worked out by hand, intervals against theory, and hygiene."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from mesocore import evaluate
+
+
+def noisy_scores(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n)
+    return labels, 1 / (1 + np.exp(-(rng.normal(size=n) + 1.5 * labels - 0.75)))
+
+
+def test_metrics_of_four_images_by_hand():
+    labels, probability = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
+    found = evaluate.point_metrics(labels, probability, threshold=0.5)
+    assert found["roc_auc"] == 0.75  # three of the four real/fake pairs are in order
+    assert found["eer"] == 0.5
+    assert found["accuracy"] == found["balanced_accuracy"] == 0.5
+    assert found["tpr_at_1_fpr"] == 0.5  # only .9 lies above every real
+    assert found["brier"] == pytest.approx((0.01 + 0.36 + 0.36 + 0.01) / 4)
+
+
+def test_a_perfect_and_an_inverted_ranking():
+    labels = np.array([0, 0, 1, 1])
+    right = evaluate.point_metrics(labels, np.array([0.1, 0.2, 0.8, 0.9]), 0.5)
+    wrong = evaluate.point_metrics(labels, np.array([0.9, 0.8, 0.2, 0.1]), 0.5)
+    assert (right["roc_auc"], right["eer"], right["tpr_at_1_fpr"]) == (1, 0, 1)
+    assert (wrong["roc_auc"], wrong["eer"], wrong["tpr_at_1_fpr"]) == (0, 1, 0)
+
+
+def test_weights_count_as_repetitions():
+    labels, probability = noisy_scores(60)
+    times = np.random.default_rng(1).integers(0, 4, 60)
+    weighted = evaluate.point_metrics(labels, probability, 0.4, times.astype(float))
+    repeated = evaluate.point_metrics(labels.repeat(times), probability.repeat(times), 0.4)
+    assert weighted == pytest.approx(repeated)
+
+
+def test_ece_is_zero_for_calibrated_and_large_for_overconfident_scores():
+    labels = np.array([0, 1] * 50)
+    assert evaluate.expected_calibration_error(labels, np.full(100, 0.5)) == 0
+    assert evaluate.expected_calibration_error(labels, np.full(100, 0.99)) == pytest.approx(0.49)
+
+
+def test_one_class_leaves_ranking_metrics_undefined():
+    found = evaluate.point_metrics(np.ones(5, int), np.linspace(0.1, 0.9, 5), 0.5)
+    assert found["roc_auc"] is None and found["eer"] is None
+    assert found["accuracy"] == 0.6
+
+
+def test_temperature_undoes_overconfidence():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=5000) * 2
+    labels = (rng.random(5000) < 1 / (1 + np.exp(-logits))).astype(int)
+    assert evaluate.fit_temperature(labels, logits * 4) == pytest.approx(4, rel=0.1)
+
+
+def test_threshold_separates_what_can_be_separated():
+    labels = np.array([0, 0, 1, 1])
+    assert evaluate.fit_threshold(labels, np.array([0.1, 0.2, 0.6, 0.9])) == pytest.approx(0.4)
+    assert evaluate.fit_threshold(labels, np.array([0.9, 0.8, 0.2, 0.1])) == 0.5
+
+
+def test_interval_covers_the_value_and_is_the_same_twice():
+    labels, probability = noisy_scores(300)
+    groups = np.arange(300)
+    first = evaluate.metrics_with_intervals(labels, probability, groups, 0.5, 200)
+    second = evaluate.metrics_with_intervals(labels, probability, groups, 0.5, 200)
+    assert first == second
+    for name, part in first.items():
+        if name != "ece":  # resampling can only make bins less calibrated: its interval lies above
+            assert part["low"] <= part["value"] <= part["high"], name
+    auc = first["roc_auc"]
+    assert auc["value"] == pytest.approx(roc_auc_score(labels, probability))
+    assert 0.03 < auc["high"] - auc["low"] < 0.15
+
+
+def test_copies_in_one_group_do_not_narrow_the_interval():
+    labels, probability = noisy_scores(150)
+    alone = evaluate.metrics_with_intervals(labels, probability, np.arange(150), 0.5, 200)
+    copied = evaluate.metrics_with_intervals(
+        labels.repeat(4), probability.repeat(4), np.arange(150).repeat(4), 0.5, 200
+    )
+    width = [part["roc_auc"]["high"] - part["roc_auc"]["low"] for part in (alone, copied)]
+    assert width[1] == pytest.approx(width[0], rel=0.05)
+
+
+def test_measure_reports_all_and_every_source():
+    labels, probability = noisy_scores(80)
+    table = pd.DataFrame(
+        {
+            "label": np.where(labels == 1, "fake", "real"),
+            "source": ["a", "b"] * 40,
+            "group": np.arange(80).astype(str),
+            "probability": probability,
+        }
+    )
+    found = evaluate.measure(table, threshold=0.5, resamples=20)
+    assert found["all"]["images"] == 80
+    assert found["all"]["fakes"] == labels.sum()
+    assert sorted(found["by_source"]) == ["a", "b"]
+    assert sum(part["fakes"] for part in found["by_source"].values()) == labels.sum()

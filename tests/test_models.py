@@ -1,0 +1,61 @@
+"""Shapes, parameter counts and order of the published networks."""
+
+import pytest
+import torch
+from torch import nn
+
+from mesocore.models import build, parameter_count
+from mesocore.runtime import UserError
+
+
+@pytest.mark.parametrize(("name", "count"), [("meso4", 27_977), ("mesoinception4", 28_615)])
+def test_parameter_counts_are_the_published_ones(name, count):
+    assert parameter_count(build(name)) == count
+
+
+@pytest.mark.parametrize("name", ["meso4", "mesoinception4"])
+@pytest.mark.parametrize("size", [64, 80, 112, 128])
+def test_one_logit_an_image_at_any_multiple_of_16(name, size):
+    logits = build(name, size)(torch.zeros(3, 3, size, size, dtype=torch.uint8))
+    assert logits.shape == (3,) and logits.dtype == torch.float32
+
+
+@pytest.mark.parametrize("size", [0, 48, 100, 257])
+def test_impossible_sizes_are_named(size):
+    with pytest.raises(UserError, match=f"size {size} "):
+        build("meso4", size)
+
+
+def test_unknown_model_and_wrong_image_size_are_named():
+    with pytest.raises(UserError, match="'meso5'.*meso4, mesoinception4"):
+        build("meso5")
+    with pytest.raises(UserError, match="64 px.*128 x 128"):
+        build("meso4", 64)(torch.zeros(1, 3, 128, 128, dtype=torch.uint8))
+
+
+def test_block_order_is_conv_relu_norm_pool():
+    block = build("meso4").features[0]
+    assert [type(layer) for layer in block] == [nn.Conv2d, nn.ReLU, nn.BatchNorm2d, nn.MaxPool2d]
+
+
+@pytest.mark.parametrize("name", ["meso4", "mesoinception4"])
+def test_no_batch_norm_is_shared_and_all_use_the_keras_constants(name):
+    model = build(name)
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert len(norms) == 4
+    assert {(m.momentum, m.eps) for m in norms} == {(0.01, 1e-3)}
+    calls = []
+    for norm in norms:
+        norm.register_forward_hook(lambda module, *_: calls.append(id(module)))
+    model(torch.zeros(1, 3, 256, 256, dtype=torch.uint8))
+    assert len(calls) == len(set(calls)) == 4
+
+
+def test_every_parameter_gets_a_gradient():
+    for name in ("meso4", "mesoinception4"):
+        torch.manual_seed(1)
+        model = build(name, 64)
+        images = torch.randint(0, 256, (16, 3, 64, 64), dtype=torch.uint8)
+        model(images).square().sum().backward()
+        idle = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+        assert idle == []
