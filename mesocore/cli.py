@@ -54,8 +54,7 @@ def assemble(
 ) -> None:
     """Verify, match, deduplicate and split images into a training set."""
     folders = [dataset.raw_source(item, out, count) for item in source]
-    shares = assembling.parse_split(split)
-    print(assembling.assemble(folders, out, size, shares, seed, quality).to_text())
+    print(assembling.assemble(folders, out, size, split, seed, quality).to_text())
 
 
 @typer_app.command()

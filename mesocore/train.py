@@ -64,9 +64,9 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     out = Path(out)
     folder = dataset.resolve(config.data)
     settings = {**asdict(config), "manifest_sha256": dataset.manifest_hash(folder)}
-    _open_run(out, settings, resume)
     setup(config.seed)
-    model = build(config.model, config.size)
+    model = build(config.model, config.size)  # before the folder: a wrong name leaves no run
+    _open_run(out, settings, resume)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
     training = dataset.load(folder, "train", config.size)
     validation = dataset.load(folder, "val", config.size)

@@ -1,0 +1,28 @@
+"""Small sets of images with something to learn: fakes are smoother than reals."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from mesocore.assemble import assemble
+
+
+def write_images(folder: Path, per_class: int, size: int = 64, seed: int = 0) -> Path:
+    """Writes `folder/{real,fake}/NN.png`; content differs in every image, sharpness by class."""
+    rng = np.random.default_rng(seed)
+    for label, blur in (("real", 0.3), ("fake", 0.9)):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+        for index in range(per_class):
+            noise = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+            shade = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+            image = Image.blend(Image.fromarray(noise), shade.resize((size, size)), 0.6)
+            image.filter(ImageFilter.GaussianBlur(blur)).save(folder / label / f"{index:03d}.png")
+    return folder
+
+
+def assembled_set(folder: Path, per_class: int = 40, seed: int = 0) -> Path:
+    """An assembled 64 px set with splits .6/.2/.2, made from `write_images`."""
+    raw = write_images(folder / "raw", per_class, seed=seed)
+    assemble([raw], folder / "set", size=64, split=(0.6, 0.2, 0.2), progress=False)
+    return folder / "set"

@@ -1,0 +1,114 @@
+"""The commands from end to end on a small set, and one line for every mistake."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.factories import write_images
+
+
+def mesocore(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-c", "from mesocore.cli import app; app()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    """A raw folder, assembled and trained on through the commands themselves."""
+    folder = tmp_path_factory.mktemp("cli")
+    write_images(folder / "raw", per_class=40)
+    done = mesocore("assemble", folder / "raw", "--out", folder / "set", "--size", 64)
+    assert done.returncode == 0, done.stderr
+    assert "80 = accepted 80 + rejected 0" in done.stdout
+    done = mesocore(
+        "train", "meso4", "--data", folder / "set", "--out", folder / "run",
+        "--epochs", 2, "--size", 64,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "validation ROC AUC" in done.stdout
+    return folder
+
+
+def test_evaluate_writes_a_results_file(work):
+    file = work / "results.json"
+    done = mesocore("evaluate", work / "run", "--data", work / "set", "--json", file)
+    assert done.returncode == 0, done.stderr
+    record = json.loads(file.read_text())
+    auc = record["metrics"]["all"]["roc_auc"]
+    assert auc["low"] <= auc["value"] <= auc["high"]
+    assert f"{auc['value']:.3f}" in done.stdout
+    for key in (
+        "model",
+        "data",
+        "seeds",
+        "threshold",
+        "trivial_baseline",
+        "environment",
+        "command",
+    ):
+        assert record[key], key
+    assert record["data"]["split"] == "test"
+    assert str(work) not in json.dumps(record["data"])
+
+
+def test_evaluate_says_when_images_were_trained_on(work):
+    done = mesocore("evaluate", work / "run", "--data", work / "set", "--split", "train")
+    assert "warning: the train split took part" in done.stdout
+
+
+def test_evaluate_takes_a_raw_folder(work):
+    (work / "raw" / "real" / "bad.png").write_text("no image")
+    done = mesocore("evaluate", work / "run", "--data", work / "raw")
+    (work / "raw" / "real" / "bad.png").unlink()
+    assert done.returncode == 0, done.stderr
+    assert "all: 80 images, 40 fake" in done.stdout
+    assert "rejected: 1 " in done.stdout
+
+
+def test_predict_as_text_json_and_csv(work):
+    image, folder = work / "raw" / "fake" / "000.png", work / "raw" / "real"
+    text = mesocore("predict", work / "run", image)
+    assert text.returncode == 0 and "probability of fake" in text.stdout
+    answers = json.loads(mesocore("predict", work / "run", folder, "--json").stdout)
+    assert len(answers) == 40
+    rows = list(csv.DictReader(io.StringIO(
+        mesocore("predict", work / "run", folder, "nothing.jpg", "--csv").stdout
+    )))  # fmt: skip
+    assert len(rows) == 41 and rows[-1]["error"] == "no such file"
+    assert float(rows[0]["probability_fake"]) == pytest.approx(answers[0]["probability_fake"])
+
+
+def test_predict_reports_a_bad_image_by_its_exit_status(work):
+    done = mesocore("predict", work / "run", "nothing.jpg", work / "raw" / "fake" / "000.png")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0] == "nothing.jpg: error: no such file"
+    assert len(done.stdout.splitlines()) == 2 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["assemble", "nowhere", "--out", "x"], "nowhere"),
+        (["audit", "nowhere"], "nowhere"),
+        (["train", "meso4", "--data", "nowhere", "--out", "x"], "nowhere"),
+        (["train", "meso9", "--data", "{work}/set", "--out", "{work}/x"], "meso9"),
+        (["train", "meso4", "--data", "{work}/set", "--out", "{work}/y", "--size", "100"], "100"),
+        (["train", "meso4", "--data", "{work}/set", "--out", "{work}/run"], "--resume"),
+        (["evaluate", "nowhere", "--data", "{work}/set"], "nowhere"),
+        (["evaluate", "{work}/run", "--data", "nowhere"], "nowhere"),
+        (["evaluate", "{work}/run", "--data", "{work}/set", "--split", "dev"], "dev"),
+        (["predict", "nowhere", "a.jpg"], "nowhere"),
+        (["predict", "{work}/raw/real/000.png", "a.jpg"], "000.png"),
+        (["predict", "{work}/run", "a.jpg", "--json", "--csv"], "--csv"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, word, work):
+    done = mesocore(*[a.format(work=work) for a in arguments])
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1 and word in done.stderr
+    assert not (work / "x").exists() and not (work / "y").exists()

@@ -1,0 +1,67 @@
+"""The packed cache: right pixels, right labels, never stale."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mesocore import dataset
+from mesocore.runtime import UserError
+from tests.factories import assembled_set
+
+
+@pytest.fixture
+def faces(tmp_path):
+    return assembled_set(tmp_path, per_class=15)
+
+
+def test_images_and_labels_follow_the_manifest(faces):
+    data = dataset.load(faces, "train")
+    assert data.images.dtype == torch.uint8 and data.images.shape[1:] == (3, 64, 64)
+    assert len(data) == len(data.table) == len(data.images)
+    assert (data.labels.numpy() == (data.table["label"] == "fake")).all()
+    for row in (0, len(data) - 1):
+        pixels = np.asarray(Image.open(faces / data.table["path"][row]).convert("RGB"))
+        assert np.array_equal(data.images[row].permute(1, 2, 0).numpy(), pixels)
+
+
+def test_splits_are_disjoint_and_together_are_all(faces):
+    paths = [set(dataset.load(faces, split).table["path"]) for split in dataset.SPLITS]
+    assert sum(map(len, paths)) == len(set.union(*paths)) == len(dataset.load(faces, "all"))
+
+
+def test_another_size_is_a_resize(faces):
+    assert dataset.load(faces, "val", size=96).images.shape[1:] == (3, 96, 96)
+
+
+def test_a_new_manifest_never_meets_an_old_cache(faces):
+    dataset.load(faces, "val")
+    old = {p.name for p in (faces / ".cache").iterdir()}
+    about = json.loads((faces / "assembly.json").read_text())
+    about["manifest_sha256"] = "0" * 64
+    (faces / "assembly.json").write_text(json.dumps(about))
+    dataset.load(faces, "val")
+    assert old.isdisjoint(p.name for p in (faces / ".cache").iterdir())
+
+
+def test_a_cache_that_was_cut_short_is_not_used(faces):
+    (faces / ".cache").mkdir()
+    (faces / ".cache" / "train-64-half.part").write_bytes(b"torn")
+    assert len(dataset.load(faces, "train")) > 0
+    assert not list((faces / ".cache").glob("*.part"))
+
+
+def test_writing_into_a_batch_leaves_the_cache_alone(faces):
+    first = dataset.load(faces, "val")
+    before = first.images.clone()
+    first.images.zero_()
+    assert torch.equal(dataset.load(faces, "val").images, before)
+
+
+def test_mistakes_are_named(faces, tmp_path):
+    with pytest.raises(UserError, match="'testing'.*train, val, test, all"):
+        dataset.load(faces, "testing")
+    with pytest.raises(UserError, match="is no assembled set"):
+        dataset.resolve(tmp_path)

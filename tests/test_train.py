@@ -1,0 +1,168 @@
+"""Training learns, keeps the right epoch, and resumes to the same bits after kill -9."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from mesocore import dataset, train
+from mesocore.checkpoint import load_detector
+from mesocore.evaluate import point_metrics
+from mesocore.runtime import UserError
+from tests.factories import assembled_set
+
+FILES = ["config.json", "history.csv", "last.safetensors", "model.safetensors", "model.json"]
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory) -> Path:
+    return assembled_set(tmp_path_factory.mktemp("faces"))
+
+
+def settings(faces: Path, **changes) -> train.TrainConfig:
+    values = {"epochs": 4, "size": 64, "batch_size": 8} | changes
+    return train.TrainConfig("meso4", str(faces), **values)
+
+
+@pytest.fixture(scope="module")
+def run(faces, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    train.train(settings(faces), out)
+    return out
+
+
+def same_files(a: Path, b: Path) -> None:
+    for name in FILES:
+        assert (a / name).read_bytes() == (b / name).read_bytes(), name
+
+
+def test_it_learns(run, faces):
+    detector = load_detector(run)
+    test = dataset.load(faces, "test")
+    found = point_metrics(test.labels.numpy(), detector.probabilities(test.images), 0.5)
+    assert found["roc_auc"] > 0.9
+
+
+def test_the_kept_model_is_the_best_epoch_and_a_true_copy(run, faces):
+    history = pd.read_csv(run / "history.csv")
+    assert len(history) == 4
+    about = json.loads((run / "model.json").read_text())
+    best = history.loc[history["val_roc_auc"].idxmax()]
+    assert about["best"]["epoch"] == best["epoch"]
+    detector, validation = load_detector(run), dataset.load(faces, "val")
+    again = point_metrics(
+        validation.labels.numpy(), detector.probabilities(validation.images), detector.threshold
+    )
+    assert again["roc_auc"] == pytest.approx(best["val_roc_auc"], abs=1e-9)
+    assert again["balanced_accuracy"] == pytest.approx(best["val_balanced_accuracy"], abs=1e-9)
+
+
+def test_two_runs_agree_bit_for_bit_and_two_seeds_do_not(run, faces, tmp_path):
+    train.train(settings(faces), tmp_path / "again")
+    same_files(run, tmp_path / "again")
+    other = train.train(settings(faces, seed=1, epochs=1), tmp_path / "seed1")
+    first = pd.read_csv(run / "history.csv")
+    assert other["train_loss"][0] != first["train_loss"][0]
+
+
+@pytest.mark.parametrize("finished_epochs", [0, 1, 3])
+def test_killed_and_resumed_equals_uninterrupted(finished_epochs, run, faces, tmp_path):
+    out = tmp_path / "killed"
+    script = (
+        "from tests.test_train import Path, settings, train\n"
+        f"train.train(settings(Path({str(faces)!r})), Path({str(out)!r}))"
+    )
+    root = Path(__file__).parents[1]
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=root)
+    _wait_for(out, finished_epochs, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if (out / "config.json").exists():
+        train.train(settings(faces), out, resume=True)
+    else:
+        train.train(settings(faces), out)
+    same_files(run, out)
+
+
+def _wait_for(out: Path, epochs: int, process: subprocess.Popen) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        history = out / "history.csv"
+        done = len(pd.read_csv(history)) if history.exists() else 0
+        if done >= epochs and (out / "config.json").exists():
+            return
+        time.sleep(0.002)
+
+
+def test_resuming_a_finished_run_changes_nothing(run, faces):
+    before = {name: (run / name).stat().st_mtime_ns for name in ("model.json", "last.safetensors")}
+    history = train.train(settings(faces), run, resume=True)
+    assert len(history) == 4
+    assert before == {name: (run / name).stat().st_mtime_ns for name in before}
+
+
+def test_mistakes_are_named(run, faces, tmp_path):
+    with pytest.raises(UserError, match="add --resume"):
+        train.train(settings(faces), run)
+    with pytest.raises(UserError, match="epochs 4 -> 5"):
+        train.train(settings(faces, epochs=5), run, resume=True)
+    with pytest.raises(UserError, match="no run to resume"):
+        train.train(settings(faces), tmp_path / "none", resume=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        train.train(settings(faces), tmp_path / "full")
+    with pytest.raises(UserError, match="epochs is 0"):
+        settings(faces, epochs=0)
+    with pytest.raises(UserError, match="no assembled set|is no assembled set"):
+        train.train(settings(tmp_path / "nowhere"), tmp_path / "new")
+
+
+def test_a_loss_that_is_not_finite_stops_and_says_so(faces, tmp_path):
+    with pytest.raises(UserError, match="loss became .* learning rate below"):
+        train.train(settings(faces, learning_rate=1e30), tmp_path / "hot")
+
+
+def test_the_schedule_rises_then_falls_to_nothing():
+    rates = [train.learning_rate(step, 100, peak=1.0) for step in range(100)]
+    assert np.argmax(rates) in (9, 10)
+    assert rates[0] == pytest.approx(0.1) and rates[-1] < 0.001
+    assert np.all(np.diff(rates[10:]) < 0)
+
+
+def test_mirroring_is_for_training_batches_only_and_keeps_the_set(faces):
+    data = dataset.load(faces, "train")
+    before = data.images.clone()
+    batches = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), augment=True))
+    assert torch.equal(data.images, before)
+    assert sum(len(labels) for _, labels in batches) == len(data)
+    plain = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), augment=False))
+    mirrored = same = 0
+    for (a, _), (b, _) in zip(batches, plain, strict=True):
+        for x, y in zip(a, b, strict=True):
+            same += torch.equal(x, y)
+            mirrored += torch.equal(x, y.flip(-1))
+    assert same + mirrored == len(data) and mirrored > 0 and same > 0
+
+
+def test_a_damaged_checkpoint_is_refused(run, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("model.safetensors", "model.json"):
+        (copy / name).write_bytes((run / name).read_bytes())
+    data = bytearray((copy / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(data)
+    with pytest.raises(UserError, match="interrupted while saving"):
+        load_detector(copy)
+    with pytest.raises(UserError, match="no trained model"):
+        load_detector(tmp_path)
+    with pytest.raises(UserError, match="no such run"):
+        load_detector(tmp_path / "nowhere")
