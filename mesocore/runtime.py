@@ -70,6 +70,14 @@ def fast() -> bool:
     return os.environ.get("FAST", "").lower() in {"1", "true", "yes"}
 
 
+def output_root(short: bool) -> Path:
+    """Where a chapter writes figures and results: the checkout, or `build/fast` for a short run.
+
+    The numbers of a short run are no findings, so they never replace the committed ones.
+    """
+    return project_root() / "build" / "fast" if short else project_root()
+
+
 def environment() -> dict:
     """Versions and hardware, as they go into a results file."""
     cuda = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
