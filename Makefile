@@ -1,6 +1,6 @@
 # Every target sets up what it needs. A fresh machine needs only Python >= 3.11, git and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup course lab test lock doctor readme clean
+.PHONY: help setup course lab notebooks test lock doctor readme clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -34,6 +34,10 @@ course: $(STAMP) ## run every chapter and build build/course/index.html
 
 lab: $(STAMP) ## open the chapters in JupyterLab
 	@$(PY) -m jupyter lab --notebook-dir=notebooks
+
+notebooks: $(STAMP) ## run every chapter in place, so that its outputs can be committed
+	@$(PY) -m jupyter nbconvert --to notebook --execute --inplace \
+	  --ExecutePreprocessor.record_timing=False notebooks/[0-9][0-9]_*.ipynb
 
 test: $(STAMP) ## lint, unit tests, notebooks, exercises
 	@$(PY) -m ruff check .

@@ -16,11 +16,12 @@ Writing an exercise, in four steps that tests/test_exercises.py holds together:
 
 2. In the notebook, a code cell with tag `exercise` and metadata `{"exercise": "halve"}`. It brings
    its own imports, defines a stub that raises NotImplementedError or returns None, and ends in the
-   call of the check (the semicolon keeps `False` out of the output):
+   call of the check (`_ =` keeps `False` out of the output; a semicolon would too, but nbval does
+   not honour it):
 
        def halve(x):
            raise NotImplementedError
-       checks.halve(halve);
+       _ = checks.halve(halve)
 
 3. In a markdown cell after it, before the next exercise, graded hints and the solution. Blank
    lines around the fence are what makes it render as code:

@@ -54,7 +54,7 @@ def is_exercise(cell: nbformat.NotebookNode) -> bool:
 def outcome(exercise: Exercise, solution: str) -> tuple[bool, str]:
     """What the check returns and prints after the stub and then `solution` have run."""
     *stub, call = ast.parse(exercise.cell).body
-    if ast.unparse(call).partition("(")[0] != f"checks.{exercise.name}":
+    if ast.unparse(call.value).partition("(")[0] != f"checks.{exercise.name}":
         raise ValueError(f"the cell must end in a call of checks.{exercise.name}")
     namespace: dict = {"checks": checks}
     exec(compile(ast.Module(stub, []), exercise.name, "exec"), namespace)
@@ -82,7 +82,7 @@ def test_check_turns_the_stub_away_and_accepts_the_solution(exercise):
     assert passed is True, said
 
 
-def sample(check: str = "checks.halve(halve);", solutions: int = 1) -> nbformat.NotebookNode:
+def sample(check: str = "_ = checks.halve(halve)", solutions: int = 1) -> nbformat.NotebookNode:
     """A notebook with one exercise, and a hint and an explanation around its solution."""
     v4 = nbformat.v4
     stub = f"import math\ndef halve(x):\n    raise NotImplementedError\n{check}"
@@ -126,7 +126,7 @@ def test_an_exercise_without_exactly_one_solution_is_refused(solutions):
 
 
 def test_an_exercise_cell_that_calls_another_check_is_refused(halve):
-    (exercise,) = exercises(sample(check="checks.double(halve);"))
+    (exercise,) = exercises(sample(check="checks.double(halve)"))
     with pytest.raises(ValueError, match="must end in a call of checks.halve"):
         outcome(exercise, "")
 

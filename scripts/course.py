@@ -1,0 +1,163 @@
+"""Runs the chapters and builds the site: `python scripts/course.py [02 ...]`.
+
+Each chapter of notebooks/ runs through papermill into build/course/ and becomes a page there;
+build/course/index.html lists them all. Without arguments every chapter is run. FAST=1 runs the
+short versions; what these measure goes to build/fast-home instead of figures/ and results/, so that
+the numbers of the course stay those of full runs.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pages
+import papermill
+from nbclient.exceptions import DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from mesocore.runtime import fast, project_root, write_text
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+SITE = ROOT / "build" / "course"
+BAR = "{desc}  cell {n_fmt} of {total_fmt}, {elapsed}  "
+
+
+class ChapterError(Exception):
+    """A chapter that stopped: which, in which cell, and why."""
+
+
+def find_chapters() -> list[Path]:
+    """The notebooks NN_name.ipynb in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def scratch_home(home: Path) -> Path:
+    """Makes `home` a MESO_HOME for trial runs: committed results to read, nothing to spoil."""
+    home.mkdir(parents=True, exist_ok=True)
+    if (ROOT / "results").is_dir():
+        shutil.copytree(ROOT / "results", home / "results", dirs_exist_ok=True)
+    return home
+
+
+def run_chapter(source: Path, out: Path, parameters: dict | None = None) -> Path:
+    """Executes a notebook in its own folder; returns `out`/its name, with outputs.
+
+    Raises `ChapterError` if a cell fails. The notebook up to that cell is kept.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / source.name
+    bar = {"desc": f"  {source.stem}", "bar_format": BAR, "disable": not sys.stderr.isatty()}
+    try:
+        papermill.execute_notebook(
+            source,
+            target,
+            parameters=parameters or {},
+            cwd=source.parent,
+            kernel_name="python3",
+            progress_bar=bar,
+            extra_arguments=["--log-level=50"],  # of the kernel, which warns of its own transport
+        )
+    except PapermillExecutionError as error:
+        first_line = error.source.strip().partition("\n")[0]
+        raise ChapterError(
+            f"{source.stem} stopped in cell In [{error.exec_count}] ({first_line}): "
+            f"{error.ename}: {error.evalue}"
+        ) from error
+    except DeadKernelError as error:
+        raise ChapterError(
+            f"{source.stem} stopped: its process died, as it does when memory runs out; close "
+            "other programs, or run the short version with FAST=1"
+        ) from error
+    return target
+
+
+def build(wanted: list[Path], chapters: list[Path], out: Path) -> list[str]:
+    """Runs `wanted`, writes their pages and the contents; returns the errors, one line each."""
+    described = [pages.describe(path) for path in chapters]
+    errors = {}
+    for number, source in enumerate(wanted, start=1):
+        print(f"[{number}/{len(wanted)}] {source.stem} ...", flush=True)
+        start = time.monotonic()
+        (out / source.name).unlink(missing_ok=True)
+        try:
+            run_chapter(source, out)
+        except ChapterError as error:
+            errors[source.stem] = str(error)
+        else:
+            print(f"      done in {(time.monotonic() - start) / 60:.1f} min", flush=True)
+        try:
+            _write_page(out / source.name, described, source.parent)
+        except ValueError as error:
+            errors.setdefault(source.stem, f"{source.stem} cannot be shown: {error}")
+    _contents(described, errors, out)
+    return list(errors.values())
+
+
+def _write_page(executed: Path, described: list[pages.Chapter], source_folder: Path) -> None:
+    if executed.exists():
+        page = pages.chapter_page(executed, described, source_folder)
+        write_text(executed.with_suffix(".html"), page)
+
+
+def _contents(described: list[pages.Chapter], errors: dict[str, str], out: Path) -> None:
+    figures = _copy_figures(project_root() / "figures", out / "figures")
+    minutes = {}
+    for chapter in described:
+        executed = out / f"{chapter.stem}.ipynb"
+        if executed.exists():
+            timing = nbformat.read(executed, as_version=4).metadata.papermill
+            minutes[chapter.stem] = (timing.duration or 0.0) / 60
+    write_text(out / "index.html", pages.contents_page(described, minutes, set(errors), figures))
+    glossary = ROOT / "GLOSSARY.md"
+    if glossary.exists():
+        body = pages.markdown(glossary.read_text())
+        links = ['<a href="index.html">Contents</a>']
+        write_text(out / "glossary.html", pages.page("Glossary", body, links))
+
+
+def _copy_figures(source: Path, target: Path) -> dict:
+    """Copies the figures that the manifest names; returns the manifest."""
+    manifest = source / "manifest.json"
+    figures = json.loads(manifest.read_text()) if manifest.exists() else {}
+    target.mkdir(parents=True, exist_ok=True)
+    for name in figures:
+        for ending in (".png", ".pdf"):
+            shutil.copyfile(source / (name + ending), target / (name + ending))
+    return figures
+
+
+def choose(asked: list[str], chapters: list[Path]) -> list[Path]:
+    """The chapters whose names start with what was asked for; all if nothing was."""
+    wanted = [path for path in chapters if not asked or path.name.startswith(tuple(asked))]
+    unknown = [start for start in asked if not any(p.name.startswith(start) for p in chapters)]
+    if unknown or not chapters:
+        names = ", ".join(path.stem for path in chapters) or f"none in {NOTEBOOKS}"
+        raise SystemExit(f"course: no chapter {' '.join(unknown)}; there are: {names}")
+    return wanted
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("chapter", nargs="*", help="01, 02, ...; all unless given")
+    chapters = find_chapters()
+    wanted = choose(parser.parse_args().chapter, chapters)
+    if fast() and "MESO_HOME" not in os.environ:
+        os.environ["MESO_HOME"] = str(scratch_home(ROOT / "build" / "fast-home"))
+    errors = build(wanted, chapters, SITE)
+    for error in errors:
+        print(f"course: {error}", file=sys.stderr)
+    if errors:
+        print(f"course: what ran so far is in {SITE}", file=sys.stderr)
+        return 1
+    print(f"Open {SITE / 'index.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,187 @@
+"""Every chapter runs in its short version, repeats what it shows, and keeps the rules.
+
+Chapters run with a scratch MESO_HOME: what a short run measures must not replace committed results.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+from course import ROOT, ChapterError, find_chapters, run_chapter, scratch_home
+
+from tests.notebook_rules import PARAMETERS, problems
+from tests.sample_notebook import sample
+
+CHAPTERS = find_chapters()
+SANITIZE = Path(__file__).parent / "nbval_sanitize.cfg"
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The MESO_HOME of every kernel of this module; its data are built once."""
+    folder = scratch_home(tmp_path_factory.mktemp("home"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESO_HOME", str(folder))
+        patch.delenv("FAST", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def run_fast(home, tmp_path_factory):
+    """Runs a notebook with FAST=True, once a module; returns the executed copy."""
+    done = {}
+
+    def run(path: Path) -> Path:
+        if path not in done:
+            done[path] = run_chapter(path, tmp_path_factory.mktemp("runs"), {"FAST": True})
+        return done[path]
+
+    return run
+
+
+def nbval(path: Path, mode: str) -> subprocess.CompletedProcess:
+    """Runs nbval on a notebook, with FAST in the environment as it cannot inject parameters."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", mode, "--nbval-current-env", "--nbval-cell-timeout=300",
+         f"--nbval-sanitize-with={SANITIZE}", "-p", "no:randomly", "-p", "no:cacheprovider",
+         f"--rootdir={path.parent}", str(path)],
+        env={**environment, "FAST": "1"},
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+
+
+@each_chapter
+def test_chapter_keeps_the_rules(chapter):
+    assert problems(chapter) == []
+
+
+@each_chapter
+def test_chapter_runs_fast_and_writes_its_results(chapter, home, run_fast):
+    assert set(papermill.inspect_notebook(str(chapter))) >= PARAMETERS
+    results = home / "results" / "synthfaces" / f"{chapter.stem[:2]}.json"
+    results.unlink(missing_ok=True)
+    run_fast(chapter)
+    assert json.loads(results.read_text())
+
+
+@each_chapter
+def test_chapter_shows_what_is_committed(chapter, home):
+    done = nbval(chapter, "--nbval-lax")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS[:1], ids=lambda path: path.stem)
+def test_chapter_repeats_itself_to_the_last_digit(chapter, run_fast):
+    done = nbval(run_fast(chapter), "--nbval")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def executed_sample(run_fast, tmp_path_factory):
+    path = tmp_path_factory.mktemp("notebooks") / "01_sample.ipynb"
+    nbformat.write(sample(), path)
+    return run_fast(path)
+
+
+def committed(executed: Path, folder: Path) -> tuple[nbformat.NotebookNode, Path]:
+    """The executed sample as it would be committed, and where to write it."""
+    notebook = nbformat.read(executed, as_version=4)
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for count, cell in enumerate(code, start=1):
+        cell.execution_count = count
+    return notebook, folder / "01_sample.ipynb"
+
+
+def test_the_sample_runs_with_its_parameter(home, executed_sample):
+    written = json.loads((home / "results" / "synthfaces" / "01.json").read_text())
+    assert written == {"fast": True}
+
+
+def test_the_sample_repeats_itself_apart_from_times(executed_sample):
+    done = nbval(executed_sample, "--nbval")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_checked_cell_that_shows_something_else_fails(executed_sample, tmp_path):
+    notebook, path = committed(executed_sample, tmp_path)
+    (cell,) = (cell for cell in notebook.cells if cell.source == "6 * 7")
+    cell.outputs[0].data["text/plain"] = "41"
+    nbformat.write(notebook, path)
+    done = nbval(path, "--nbval-lax")
+    assert done.returncode == 1
+    assert "6 * 7" in done.stdout
+
+
+def test_the_sample_keeps_the_rules(executed_sample, tmp_path):
+    notebook, path = committed(executed_sample, tmp_path)
+    nbformat.write(notebook, path)
+    assert problems(path) == []
+
+
+def stderr(cells):
+    cells[3].outputs = [nbformat.v4.new_output("stream", name="stderr", text="careful\n")]
+
+
+def trace(cells):
+    cells[3].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+
+
+def set_source(index, text):
+    return lambda cells: cells[index].update(source=text)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (set_source(0, "# No question"), "the first cell states no question"),
+        (set_source(0, "# A question? Yes"), "the first cell states no time"),
+        (set_source(1, "Goals"), "no heading 'objectives'"),
+        (set_source(2, "FAST = False\nSEED = int('0')"), "is no literal"),
+        (set_source(2, "FAST = False\nSEED = 0"), "no parameter DATA"),
+        (set_source(3, "pass"), "FAST is not read from the environment"),
+        (set_source(3, "fast()\n" * 26), "a code cell has 26 lines"),
+        (set_source(4, "## A section"), "nothing to predict"),
+        (set_source(4, "See /home/ada/data"), "absolute path /home/ada/data"),
+        (set_source(-1, "pass"), "the last cells assert nothing"),
+        (lambda cells: cells[5].update(execution_count=None), "run `make notebooks`"),
+        (lambda cells: cells[5].metadata.pop("tags"), "no cell is tagged `nbval-check-output`"),
+        (lambda cells: cells[5].outputs[0].data.update({"text/plain": "0.5"}), "the float 0.5"),
+        (lambda cells: cells[7].metadata.pop("alt"), "a picture without `alt`"),
+        (stderr, "wrote to stderr: careful"),
+        (trace, "holds a stack trace"),
+    ],
+)
+def test_a_broken_rule_is_named(executed_sample, tmp_path, spoil, problem):
+    notebook, path = committed(executed_sample, tmp_path)
+    spoil(notebook.cells)
+    nbformat.write(notebook, path)
+    assert any(problem in line for line in problems(path)), problems(path)
+
+
+def test_a_failing_chapter_names_its_cell(home, tmp_path):
+    notebook = sample()
+    notebook.cells[5].source = "x = 1\n1 / 0"
+    path = tmp_path / "05_broken.ipynb"
+    nbformat.write(notebook, path)
+    with pytest.raises(ChapterError, match=r"05_broken stopped .*\(x = 1\): ZeroDivisionError"):
+        run_chapter(path, tmp_path / "out")
+    assert (tmp_path / "out" / path.name).exists()
+
+
+def test_a_scratch_home_reads_the_results_and_leaves_them_alone(tmp_path):
+    home = scratch_home(tmp_path / "home")
+    originals = sorted(p.relative_to(ROOT) for p in (ROOT / "results").rglob("*.json"))
+    assert sorted(p.relative_to(home) for p in home.rglob("*.json")) == originals
