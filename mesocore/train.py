@@ -41,7 +41,7 @@ class TrainConfig:
 
     model: str
     data: str  # folder of an assembled set
-    epochs: int = 15
+    epochs: int = 20
     size: int = 256
     batch_size: int = 32
     learning_rate: float = 3e-3  # the peak of the schedule
