@@ -1,5 +1,6 @@
 """One results file: what was measured, on what, by what, with what beside it."""
 
+import json
 import shlex
 import sys
 from pathlib import Path
@@ -48,8 +49,10 @@ def evaluate_detector(detector: Detector, data: str | Path, split: str = "test")
 
 
 def tier(data: Path) -> str:
-    """`synthfaces` for the embedded set, else `path` (DESIGN.md, tiers of data)."""
-    return "synthfaces" if Path(data).name.startswith(dataset.EMBEDDED) else "path"
+    """`synthfaces` for the embedded set and raw pictures of it, else `path` (DESIGN.md, tiers)."""
+    file = Path(data) / "assembly.json"
+    sources = json.loads(file.read_text())["sources"] if file.is_file() else [Path(data).name]
+    return dataset.EMBEDDED if list(sources) == [dataset.EMBEDDED] else "path"
 
 
 def _score(detector: Detector, data: Path, split: str) -> tuple[pd.DataFrame, int]:

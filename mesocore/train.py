@@ -161,7 +161,8 @@ def _open_run(out: Path, settings: dict, resume: bool) -> None:
     if not resume:
         raise UserError(f"{out} holds a run; add --resume to go on, or choose another --out")
     before = json.loads(config.read_text())
-    changed = [key for key in settings if before.get(key) != settings[key]]
+    # the folder may have moved: the manifest's hash says whether it is the same set
+    changed = [k for k in settings if k != "data" and before.get(k) != settings[k]]
     if changed:
         was = ", ".join(f"{key} {before.get(key)!r} -> {settings[key]!r}" for key in changed)
         raise UserError(f"{out} was started with other settings ({was}); use those to resume")
