@@ -2,13 +2,11 @@
 
 Each chapter of notebooks/ runs through papermill into build/course/ and becomes a page there;
 build/course/index.html lists them all. Without arguments every chapter is run. FAST=1 runs the
-short versions; what these measure goes to build/fast-home instead of figures/ and results/, so that
-the numbers of the course stay those of full runs.
+short versions, whose figures and results go to build/fast.
 """
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import time
@@ -20,7 +18,7 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from mesocore.runtime import fast, project_root, write_text
+from mesocore.runtime import fast, output_root, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -35,14 +33,6 @@ class ChapterError(Exception):
 def find_chapters() -> list[Path]:
     """The notebooks NN_name.ipynb in order."""
     return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-
-
-def scratch_home(home: Path) -> Path:
-    """Makes `home` a MESO_HOME for trial runs: committed results to read, nothing to spoil."""
-    home.mkdir(parents=True, exist_ok=True)
-    if (ROOT / "results").is_dir():
-        shutil.copytree(ROOT / "results", home / "results", dirs_exist_ok=True)
-    return home
 
 
 def run_chapter(source: Path, out: Path, parameters: dict | None = None) -> Path:
@@ -106,7 +96,7 @@ def _write_page(executed: Path, described: list[pages.Chapter], source_folder: P
 
 
 def _contents(described: list[pages.Chapter], errors: dict[str, str], out: Path) -> None:
-    figures = _copy_figures(project_root() / "figures", out / "figures")
+    figures = _copy_figures(output_root(fast()) / "figures", out / "figures")
     minutes = {}
     for chapter in described:
         executed = out / f"{chapter.stem}.ipynb"
@@ -147,8 +137,6 @@ def main() -> int:
     parser.add_argument("chapter", nargs="*", help="01, 02, ...; all unless given")
     chapters = find_chapters()
     wanted = choose(parser.parse_args().chapter, chapters)
-    if fast() and "MESO_HOME" not in os.environ:
-        os.environ["MESO_HOME"] = str(scratch_home(ROOT / "build" / "fast-home"))
     errors = build(wanted, chapters, SITE)
     for error in errors:
         print(f"course: {error}", file=sys.stderr)

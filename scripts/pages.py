@@ -20,9 +20,10 @@ from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
-STYLE = (Path(__file__).parent / "course.css").read_text() + HtmlFormatter(
-    style="xcode"  # the one light style of Pygments with a contrast of 4.5 : 1 in every colour
-).get_style_defs(".highlight")
+# xcode is the one light style of Pygments with a contrast of 4.5 : 1 in every colour.
+STYLE = HtmlFormatter(style="xcode").get_style_defs(".highlight") + (
+    Path(__file__).with_name("course.css").read_text()
+)
 
 
 class Chapter(NamedTuple):
@@ -149,9 +150,8 @@ def offline(soup: BeautifulSoup, folder: Path) -> BeautifulSoup:
         image["src"] = _embedded(image["src"], folder)
     for link in soup("a", href=True):
         link["href"] = _page_link(link["href"])
-    for wide in soup(["pre", "table"]):
-        box = wide.wrap(soup.new_tag("div", attrs={"class": "wide", "tabindex": "0"}))
-        box["role"], box["aria-label"] = "region", "table" if wide.name == "table" else "code"
+    for table in soup("table"):  # scrolls by itself on a narrow screen
+        table.wrap(soup.new_tag("div", attrs={"class": "wide"}))
     return soup
 
 

@@ -29,10 +29,10 @@ FOLDED = """<details><summary>Answer</summary>
 
 </details>"""
 LAST = """import json
-from mesocore.runtime import project_root
+from mesocore.runtime import output_root
 
 assert SEED >= 0
-results = project_root() / "results" / "synthfaces"
+results = output_root(FAST) / "results" / "synthfaces"
 results.mkdir(parents=True, exist_ok=True)
 _ = (results / "01.json").write_text(json.dumps({"fast": FAST}))"""
 

@@ -1,7 +1,4 @@
-"""Every chapter runs in its short version, repeats what it shows, and keeps the rules.
-
-Chapters run with a scratch MESO_HOME: what a short run measures must not replace committed results.
-"""
+"""Every chapter runs in its short version, repeats what it shows, and keeps the rules."""
 
 import json
 import os
@@ -12,8 +9,9 @@ from pathlib import Path
 import nbformat
 import papermill
 import pytest
-from course import ROOT, ChapterError, find_chapters, run_chapter, scratch_home
+from course import ChapterError, find_chapters, run_chapter
 
+from mesocore.runtime import output_root
 from tests.notebook_rules import PARAMETERS, problems
 from tests.sample_notebook import sample
 
@@ -23,18 +21,8 @@ each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: pat
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """The MESO_HOME of every kernel of this module; its data are built once."""
-    folder = scratch_home(tmp_path_factory.mktemp("home"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MESO_HOME", str(folder))
-        patch.delenv("FAST", raising=False)
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def run_fast(home, tmp_path_factory):
-    """Runs a notebook with FAST=True, once a module; returns the executed copy."""
+def run_fast(tmp_path_factory):
+    """Runs a chapter with FAST=True, once a module; returns the executed copy."""
     done = {}
 
     def run(path: Path) -> Path:
@@ -45,14 +33,14 @@ def run_fast(home, tmp_path_factory):
     return run
 
 
-def nbval(path: Path, mode: str) -> subprocess.CompletedProcess:
+def nbval(path: Path, mode: str, **variables: str) -> subprocess.CompletedProcess:
     """Runs nbval on a notebook, with FAST in the environment as it cannot inject parameters."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
     return subprocess.run(
         [sys.executable, "-m", "pytest", mode, "--nbval-current-env", "--nbval-cell-timeout=300",
          f"--nbval-sanitize-with={SANITIZE}", "-p", "no:randomly", "-p", "no:cacheprovider",
          f"--rootdir={path.parent}", str(path)],
-        env={**environment, "FAST": "1"},
+        env={**environment, "FAST": "1", **variables},
         capture_output=True,
         text=True,
     )  # fmt: skip
@@ -64,16 +52,16 @@ def test_chapter_keeps_the_rules(chapter):
 
 
 @each_chapter
-def test_chapter_runs_fast_and_writes_its_results(chapter, home, run_fast):
+def test_chapter_runs_fast_and_writes_its_results(chapter, run_fast):
     assert set(papermill.inspect_notebook(str(chapter))) >= PARAMETERS
-    results = home / "results" / "synthfaces" / f"{chapter.stem[:2]}.json"
+    results = output_root(True) / "results" / "synthfaces" / f"{chapter.stem[:2]}.json"
     results.unlink(missing_ok=True)
     run_fast(chapter)
     assert json.loads(results.read_text())
 
 
 @each_chapter
-def test_chapter_shows_what_is_committed(chapter, home):
+def test_chapter_shows_what_is_committed(chapter):
     done = nbval(chapter, "--nbval-lax")
     assert done.returncode == 0, done.stdout
 
@@ -85,10 +73,14 @@ def test_chapter_repeats_itself_to_the_last_digit(chapter, run_fast):
 
 
 @pytest.fixture(scope="module")
-def executed_sample(run_fast, tmp_path_factory):
-    path = tmp_path_factory.mktemp("notebooks") / "01_sample.ipynb"
+def executed_sample(tmp_path_factory):
+    """The sample as papermill ran it with FAST=True; its results are in the same folder."""
+    home = tmp_path_factory.mktemp("home")
+    path = home / "01_sample.ipynb"
     nbformat.write(sample(), path)
-    return run_fast(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MESO_HOME", str(home))
+        return run_chapter(path, home / "out", {"FAST": True})
 
 
 def committed(executed: Path, folder: Path) -> tuple[nbformat.NotebookNode, Path]:
@@ -105,13 +97,13 @@ def committed(executed: Path, folder: Path) -> tuple[nbformat.NotebookNode, Path
     return notebook, folder / "01_sample.ipynb"
 
 
-def test_the_sample_runs_with_its_parameter(home, executed_sample):
-    written = json.loads((home / "results" / "synthfaces" / "01.json").read_text())
-    assert written == {"fast": True}
+def test_the_sample_runs_with_its_parameter(executed_sample):
+    (written,) = executed_sample.parents[1].rglob("results/synthfaces/01.json")
+    assert json.loads(written.read_text()) == {"fast": True}
 
 
-def test_the_sample_repeats_itself_apart_from_times(executed_sample):
-    done = nbval(executed_sample, "--nbval")
+def test_the_sample_repeats_itself_apart_from_times(executed_sample, tmp_path):
+    done = nbval(executed_sample, "--nbval", MESO_HOME=str(tmp_path))
     assert done.returncode == 0, done.stdout
 
 
@@ -120,7 +112,7 @@ def test_a_checked_cell_that_shows_something_else_fails(executed_sample, tmp_pat
     (cell,) = (cell for cell in notebook.cells if cell.source == "6 * 7")
     cell.outputs[0].data["text/plain"] = "41"
     nbformat.write(notebook, path)
-    done = nbval(path, "--nbval-lax")
+    done = nbval(path, "--nbval-lax", MESO_HOME=str(tmp_path))
     assert done.returncode == 1
     assert "6 * 7" in done.stdout
 
@@ -171,7 +163,7 @@ def test_a_broken_rule_is_named(executed_sample, tmp_path, spoil, problem):
     assert any(problem in line for line in problems(path)), problems(path)
 
 
-def test_a_failing_chapter_names_its_cell(home, tmp_path):
+def test_a_failing_chapter_names_its_cell(tmp_path):
     notebook = sample()
     notebook.cells[5].source = "x = 1\n1 / 0"
     path = tmp_path / "05_broken.ipynb"
@@ -179,9 +171,3 @@ def test_a_failing_chapter_names_its_cell(home, tmp_path):
     with pytest.raises(ChapterError, match=r"05_broken stopped .*\(x = 1\): ZeroDivisionError"):
         run_chapter(path, tmp_path / "out")
     assert (tmp_path / "out" / path.name).exists()
-
-
-def test_a_scratch_home_reads_the_results_and_leaves_them_alone(tmp_path):
-    home = scratch_home(tmp_path / "home")
-    originals = sorted(p.relative_to(ROOT) for p in (ROOT / "results").rglob("*.json"))
-    assert sorted(p.relative_to(home) for p in home.rglob("*.json")) == originals
