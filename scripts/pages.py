@@ -208,6 +208,8 @@ def contents_page(
         )
     body = (
         "<h1>Face-forgery detection with MesoNet</h1>"
+        "<p>The chapters as they ran on this machine. Unless a page says otherwise its images are "
+        "synthetic photographs: they teach the method and are no evidence about real faces.</p>"
         f'<ol class="chapters">{"".join(items)}</ol>{_gallery(figures)}'
     )
     return page("Contents", body, ['<a href="glossary.html">Glossary</a>'])

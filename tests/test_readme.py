@@ -1,0 +1,88 @@
+"""The README says what the files say."""
+
+import json
+import re
+
+import pytest
+import readme
+
+TEXT = (readme.ROOT / "README.md").read_text()
+METRIC = {"value": 0.97134, "low": 0.9601, "high": 0.98}
+
+
+def write_record(folder, name="meso4", **changes):
+    metrics = {metric: METRIC for metric in readme.METRICS}
+    record = {
+        "model": {"model": "meso4"},
+        "data": {"path": "openforensics", "split": "test"},
+        "metrics": {"all": {"images": 1800, **metrics}, "by_source": {}},
+        "trivial_baseline": {"header": 0.61, "colour": 0.7049},
+        **changes,
+    }
+    (folder / "real").mkdir(exist_ok=True)
+    (folder / "real" / f"{name}.json").write_text(json.dumps(record))
+
+
+def test_the_table_is_in_step_with_the_results():
+    assert readme.render(TEXT, readme.ROOT / "results") == TEXT, "run `make readme`"
+
+
+def test_the_two_commands_come_first():
+    first = re.search(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+    assert TEXT.index("## ") > first.end()
+    assert [line.partition("#")[0].strip() for line in first[1].splitlines()] == [
+        "make course",
+        "make test",
+    ]
+
+
+def test_no_measured_number_is_typed_in():
+    """Decimal fractions look like metrics; versions of Python are the only ones in the prose."""
+    before, _, rest = TEXT.partition(readme.START)
+    prose = before + rest.partition(readme.END)[2]
+    assert set(re.findall(r"\b\d+\.\d+\b", prose)) == {"3.11"}
+
+
+def test_what_the_readme_links_to_is_there():
+    for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)]+)\)", TEXT):
+        if not target.startswith("http"):
+            assert (readme.ROOT / target).exists(), target
+
+
+def test_a_row_shows_interval_and_the_best_trivial_feature(tmp_path):
+    write_record(tmp_path)
+    header, _, row = readme.table(tmp_path).splitlines()
+    assert header.count("|") == row.count("|")
+    assert "| meso4 | openforensics, test | 1800 | 0.971 [0.960, 0.980] |" in row
+    assert "| 0.705 | [meso4](results/real/meso4.json) |" in row
+
+
+def test_rows_are_in_the_order_of_their_files(tmp_path):
+    for name in ("b", "a"):
+        write_record(tmp_path, name)
+    assert [line.split("](")[0].rpartition("[")[2] for line in
+            readme.table(tmp_path).splitlines()[2:]] == ["a", "b"]  # fmt: skip
+
+
+def test_a_metric_without_value_leaves_its_cell_empty(tmp_path):
+    empty = {metric: {"value": None, "low": None, "high": None} for metric in readme.METRICS}
+    write_record(tmp_path, metrics={"all": {"images": 4, **empty}}, trivial_baseline=None)
+    assert "| 4 |  |  |  |  |" in readme.table(tmp_path)
+
+
+def test_files_of_another_kind_are_left_out(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "audit.json").write_text('{"passed": true}')
+    assert readme.table(tmp_path) == readme.NONE
+    assert readme.table(tmp_path / "missing") == readme.NONE
+
+
+def test_rendering_twice_changes_nothing(tmp_path):
+    write_record(tmp_path)
+    once = readme.render(TEXT, tmp_path)
+    assert readme.render(once, tmp_path) == once != TEXT
+
+
+def test_a_readme_without_markers_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="lacks the lines"):
+        readme.render("# no markers", tmp_path)
