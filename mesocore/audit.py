@@ -8,90 +8,16 @@ matching fails the audit too.
 """
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from mesocore import assemble, leakage, pixels, shortcuts, sources, trivial
+from mesocore.audit_report import AuditReport, failed, header_difference, sentence
 from mesocore.runtime import UserError
 
-THRESHOLD = 0.75  # above public sets whose classes share one camera-to-JPEG history (.5 to .71)
 SAMPLE = 1500  # images per class; an AUC of 0.7 is then known to within 0.02
-SHORTCUT, LEAK = 4, 8
-
-
-@dataclass
-class AuditReport:
-    """The findings. `before` and `after` are lists of `shortcuts.Score`; `after` and `leakage` are
-    None for a folder that was not assembled. `failures` and `notes` are sentences."""
-
-    folder: Path
-    before: list | None
-    after: list | None
-    leakage: leakage.Leakage | None
-    failures: list[str]
-    notes: list[str]
-
-    @property
-    def leaked(self) -> bool:
-        """True if the leakage audit found something."""
-        return bool(self.leakage and self.leakage.findings)
-
-    @property
-    def passed(self) -> bool:
-        """True if there is neither a shortcut nor a leak."""
-        return self.exit_code == 0
-
-    @property
-    def exit_code(self) -> int:
-        """0 none, 4 shortcut, 8 leak, 12 both."""
-        return SHORTCUT * bool(self.failures) + LEAK * self.leaked
-
-    def to_dict(self) -> dict:
-        """Plain values, for JSON."""
-        return {
-            "folder": self.folder.name,
-            "passed": self.passed,
-            "exit_code": self.exit_code,
-            "threshold": THRESHOLD,
-            "before": self.before and [score.to_dict() for score in self.before],
-            "after": self.after and [score.to_dict() for score in self.after],
-            "shortcuts": self.failures,
-            "leaks": self.leakage.findings if self.leakage else None,
-            "notes": self.notes,
-        }
-
-    def to_text(self) -> str:
-        """The report for the terminal."""
-        lines = [
-            f"shortcut audit of {self.folder.name}: ROC AUC of trivial features "
-            f"(0.5 is chance, fails above {THRESHOLD})"
-        ]
-        lines += _table(self.before, self.after)
-        lines += [f"SHORTCUT  {text}" for text in self.failures]
-        if self.leakage:
-            lines.append(f"leakage audit of {self.leakage.images} images")
-            for what, found in self.leakage.findings.items():
-                lines.append(f"LEAK  {found['number']} {what}: " + "; ".join(found["examples"]))
-        lines += [f"note: {text}" for text in self.notes]
-        lines.append({0: "passed", 4: "FAILED: shortcut", 8: "FAILED: leak"}.get(
-            self.exit_code, "FAILED: shortcut and leak"))  # fmt: skip
-        return "\n".join(lines)
-
-
-def _table(before: list | None, after: list | None) -> list[str]:
-    cells: dict[tuple[str, str], dict[str, str]] = {}
-    for column, found in (("before", before), ("after", after)):
-        for s in found or []:
-            shown = f"{s.auc:.3f} [{s.low:.3f}, {s.high:.3f}]{'*' * (s.auc > THRESHOLD)}"
-            cells.setdefault((s.scope, s.family), {})[column] = shown
-    lines = [f"  {'scope':16} {'features':10} {'before matching':24} after matching"]
-    for (scope, family), row in cells.items():
-        shown = f"{row.get('before', '-'):24} {row.get('after', '-')}"
-        lines.append(f"  {scope[:16]:16} {family:10} {shown}".rstrip())
-    return lines
 
 
 def audit(folder: Path, sample: int = SAMPLE, seed: int = 0) -> AuditReport:
@@ -104,14 +30,14 @@ def audit(folder: Path, sample: int = SAMPLE, seed: int = 0) -> AuditReport:
     if not (folder / "assembly.json").exists():
         table = _raw(folder)
         chosen, notes = _sampled(table, sample, seed)
-        scores, failures, more = _before(chosen, None, seed, list(trivial.FAMILIES))
+        scores, failures, more = _before(chosen, None, seed, [*trivial.FAMILIES, "together"])
         return AuditReport(folder, scores, None, None, failures, [*notes, *more])
     manifest = assemble.load(folder).manifest
     chosen, notes = _sampled(manifest, sample, seed)
     before, failures, more = _before(_with_originals(folder, chosen), folder, seed, ["header"])
     families, table, _ = _measured(chosen, [folder / path for path in chosen["path"]], "after")
     after = _scored(families, table, seed)
-    failures += [_sentence(score, "after matching") for score in after if score.auc > THRESHOLD]
+    failures += [sentence(score, "after matching") for score in after if failed(score)]
     found = leakage.check(folder, manifest)
     return AuditReport(folder, before, after, found, failures, [*notes, *more])
 
@@ -218,10 +144,10 @@ def _before(
     scores = _scored(families, table, seed)
     failures = []
     for score in scores:
-        if score.family in decisive and score.auc > THRESHOLD:
-            failures.append(_sentence(score, "before matching"))
+        if score.family in decisive and failed(score):
+            failures.append(sentence(score, "before matching"))
     if any(text.startswith("header") for text in failures):
-        failures.append(_header_difference(facts, table["label"]))
+        failures.append(header_difference(facts, table["label"]))
     return scores, failures, notes
 
 
@@ -236,33 +162,3 @@ def _scored(families: dict[str, pd.DataFrame], table: pd.DataFrame, seed: int) -
             part = {name: family.loc[rows.index] for name, family in families.items()}
             scores += shortcuts.scores(part, rows, seed, str(source))
     return scores
-
-
-def _sentence(score: shortcuts.Score, when: str) -> str:
-    best = score.strongest
-    return (
-        f"{score.family} {when} ({score.scope}): AUC {score.auc:.3f}; by itself "
-        f"{best['feature']} has {max(best['auc'], 1 - best['auc']):.3f} "
-        f"(median {best['real']:.4g} in real, {best['fake']:.4g} in fake)"
-    )
-
-
-def _header_difference(facts: pd.DataFrame, label: pd.Series) -> str:
-    """What differs between the headers of the classes, in words."""
-    described = {}
-    for name, rows in facts.groupby(label):
-        formats = rows["format"].value_counts(normalize=True)
-        parts = [f"{share:.0%} {value}" for value, share in formats.items()][:3]
-        parts.append(f"median {rows['bytes'].median() / 1024:.0f} KiB")
-        parts.append(f"{rows['width'].median():.0f} x {rows['height'].median():.0f} px")
-        if rows["quantisation"].any():
-            jpeg = rows.loc[rows["quantisation"] > 0, "quantisation"]
-            parts.append(f"JPEG quantisation {jpeg.median():.1f}")
-        parts += [
-            f"{rows[k].mean():.0%} with {k.upper()}" for k in ("exif", "icc") if rows[k].any()
-        ]
-        described[name] = ", ".join(parts)
-    return (
-        f"headers: real is {described['real']}; fake is {described['fake']}. Matching removes the "
-        "header, not the compression and resizing history: use sources of one history"
-    )

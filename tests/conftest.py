@@ -1,0 +1,58 @@
+"""Fixtures that several tests share: generated photographs, and real faces where there are any."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+PER_CLASS = 60
+
+
+def picture(seed: int, size: int | tuple[int, int] = 96) -> Image.Image:
+    """A generated RGB photograph of `size` (width, height): smooth colour, an object, some noise.
+
+    Different seeds give pictures that no near-duplicate search should join.
+    """
+    width, height = (size, size) if isinstance(size, int) else size
+    generator = np.random.default_rng(seed)
+    coarse = generator.integers(0, 256, (7, 7, 3), dtype=np.uint8)
+    image = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
+    noisy = np.asarray(image, dtype=np.int16) + generator.integers(-6, 7, (height, width, 3))
+    return Image.fromarray(noisy.clip(0, 255).astype(np.uint8))
+
+
+def fill(folder: Path, count: int, first: int = 0, size: int = 96, suffix: str = "jpg", **save):
+    """Saves pictures of seeds first..first + count - 1 as `folder/<seed>.<suffix>`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in range(first, first + count):
+        picture(seed, size).save(folder / f"{seed:05d}.{suffix}", **save)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A source folder `faces` with 12 real and 12 fake JPEGs of one origin."""
+    fill(tmp_path / "faces/real", 12, quality=92)
+    fill(tmp_path / "faces/fake", 12, first=1000, quality=92)
+    return tmp_path / "faces"
+
+
+@pytest.fixture(scope="session")
+def real_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `openforensics/{real,fake}`, `PER_CLASS` images each.
+
+    Taken from the folder that MESO_REAL_FACES names; without it, generated in the same layout.
+    """
+    root = tmp_path_factory.mktemp("real-faces")
+    given = os.environ.get("MESO_REAL_FACES")
+    for first, label in ((0, "real"), (5000, "fake")):
+        folder = root / "openforensics" / label
+        if not given:
+            fill(folder, PER_CLASS, first, size=256, quality=75)
+            continue
+        folder.mkdir(parents=True)
+        for image in sorted((Path(given) / "openforensics" / label).iterdir())[:PER_CLASS]:
+            shutil.copy(image, folder / image.name)
+    return root
