@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 	done; \
 	echo "make: needs Python 3.11 or newer with the venv module (Debian, Ubuntu: apt install" \
 	  "python3-venv), or name one: make PYTHON=/path/to/python3 setup" >&2; exit 1; }
-	@echo "Setting up $(VENV) with the versions in requirements.lock (once, about 5 GB) ..."
+	@echo "Setting up $(VENV) with the versions in requirements.lock (once, about 6 GB) ..."
 	@$(PY) -m pip install --quiet uv==$(UV_VERSION)
 	@$(PY) -m uv pip sync --python $(PY) --require-hashes requirements.lock
 	@$(PY) -m uv pip install --python $(PY) --quiet --no-deps --no-build-isolation -e .

@@ -1,12 +1,13 @@
 """Self-checks for the exercises of the chapters.
 
-A reader calls `checks.name(their_function);` and reads one line: OK, what is wrong, or "not
+A reader calls `checks.name(their_function)` and reads one line: OK, what is wrong, or "not
 attempted yet". A check never raises for a wrong answer, so "run all cells" gets to the end.
 
 Writing an exercise, in four steps that tests/test_exercises.py holds together:
 
-1. Here, a check: a generator that takes the reader's function and yields one sentence for each
-   thing that is wrong with it. Decorated with `exercise`, it becomes the check that readers call.
+1. In mesocore/checks_NN.py, the checks of chapter NN, a generator that takes the reader's function
+   and yields one sentence for each thing that is wrong with it. Decorated with `exercise`, it
+   becomes the check that readers call.
 
        @exercise
        def halve(f):
@@ -35,9 +36,9 @@ Writing an exercise, in four steps that tests/test_exercises.py holds together:
 
        </details>
 
-4. Nothing else: the test runs stub and solution with only `from mesocore import checks` before
-   them, and requires that the check passes with the solution and says "not attempted yet" to the
-   stub.
+4. Nothing else: the test runs stub and solution with only `from mesocore import checks_NN as
+   checks` before them, and requires that the check passes with the solution and says "not attempted
+   yet" to the stub.
 """
 
 import functools

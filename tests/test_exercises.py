@@ -5,8 +5,11 @@ The convention is described at the top of mesocore/checks.py.
 
 import ast
 import contextlib
+import importlib
+import importlib.util
 import io
 import re
+from types import ModuleType
 from typing import NamedTuple
 
 import nbformat
@@ -24,9 +27,16 @@ class Exercise(NamedTuple):
     name: str
     cell: str
     solution: str
+    checks: ModuleType
 
 
-def exercises(notebook: nbformat.NotebookNode) -> list[Exercise]:
+def checks_of(chapter: str) -> ModuleType:
+    """mesocore.checks_NN of a chapter that has one, else mesocore.checks."""
+    own = f"mesocore.checks_{chapter}"
+    return importlib.import_module(own) if importlib.util.find_spec(own) else checks
+
+
+def exercises(notebook: nbformat.NotebookNode, checks: ModuleType = checks) -> list[Exercise]:
     """The exercises of a notebook, in order. Raises ValueError where one breaks the convention."""
     found, cells = [], notebook.cells
     for index, cell in enumerate(cells):
@@ -43,7 +53,7 @@ def exercises(notebook: nbformat.NotebookNode) -> list[Exercise]:
                 solutions += SOLUTION.findall(following.source)
         if len(solutions) != 1:
             raise ValueError(f"exercise {name!r} has {len(solutions)} solutions, should have one")
-        found.append(Exercise(name, cell.source, solutions[0]))
+        found.append(Exercise(name, cell.source, solutions[0], checks))
     return found
 
 
@@ -56,7 +66,7 @@ def outcome(exercise: Exercise, solution: str) -> tuple[bool, str]:
     *stub, call = ast.parse(exercise.cell).body
     if ast.unparse(call.value).partition("(")[0] != f"checks.{exercise.name}":
         raise ValueError(f"the cell must end in a call of checks.{exercise.name}")
-    namespace: dict = {"checks": checks}
+    namespace: dict = {"checks": exercise.checks}
     exec(compile(ast.Module(stub, []), exercise.name, "exec"), namespace)
     exec(compile(solution, f"solution of {exercise.name}", "exec"), namespace)
     printed = io.StringIO()
@@ -69,7 +79,7 @@ def all_exercises() -> list:
     return [
         pytest.param(exercise, id=f"{path.stem[:2]}-{exercise.name}")
         for path in sorted((project_root() / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-        for exercise in exercises(nbformat.read(path, as_version=4))
+        for exercise in exercises(nbformat.read(path, as_version=4), checks_of(path.stem[:2]))
     ]
 
 
