@@ -8,7 +8,7 @@ import pandas as pd
 from mesocore import leakage
 from mesocore.shortcuts import Score
 
-# A header has no business with the label. Pixel statistics have some, for the forgery leaves a trace
+# A header has no business with the label. Pixel statistics have some, as forgery leaves a trace
 # in them (up to .79 together on matched sets of real faces). Planted mismatches on photographs gave
 # 1.00 on the header (another JPEG quality, PNG against JPEG) and .99 on the spectrum (enlarging).
 HEADER_LIMIT = 0.75

@@ -60,7 +60,7 @@ def scan(folder: Path, name: str | None = None) -> Scan:
     name = name or folder.name
     candidates, unlabelled, sidecars = [], [], []
     for relative, reason in _walk(folder):
-        origin = f"{name}/{relative}"
+        origin = f"{name}/{_printable(relative)}"
         parents = relative.split("/")[:-1]
         label = _label([folder.name, *parents])
         if reason:
@@ -76,6 +76,11 @@ def scan(folder: Path, name: str | None = None) -> Scan:
     for relative in sidecars:
         candidates = _with_groups(candidates, folder, relative, name)
     return Scan(sorted(candidates, key=lambda c: c.origin), sorted(unlabelled))
+
+
+def _printable(relative: str) -> str:
+    """A name that is not UTF-8 with its odd bytes written as \\xNN: manifests are text."""
+    return os.fsencode(relative).decode("utf-8", "backslashreplace")
 
 
 def _label(parents: list[str]) -> str | None:
@@ -140,8 +145,11 @@ def _with_groups(candidates: list, folder: Path, relative: str, name: str) -> li
 def source_names(folders: list[Path]) -> dict[Path, str]:
     """A distinct name for each folder: its own, with parents put before it where names are equal.
 
-    Does not depend on the order. Raises `UserError` if one folder is inside another or given twice.
+    Independent of the order. Raises `UserError` if there is none, or one is given twice or inside
+    another.
     """
+    if not folders:
+        raise UserError("no source folder is given; name one that holds real/ and fake/")
     folders = [Path(os.path.abspath(folder)) for folder in folders]
     for i, folder in enumerate(folders):
         for j, other in enumerate(folders):

@@ -1,0 +1,296 @@
+"""Assembly: manifest, duplicates, groups, splits, determinism, and kill -9 at any moment."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mesocore import assemble as assembling
+from mesocore import convert, duplicates, splits
+from mesocore.assemble import assemble, load
+from mesocore.runtime import UserError, sha256_file
+from tests.conftest import fill, picture
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, hidden ones too, with its content."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def build(source: Path, out: Path, **options):
+    return assemble([source], out, **{"size": 64, "progress": False, "workers": 1, **options})
+
+
+def test_every_input_is_accounted_for(source, tmp_path):
+    (source / "elsewhere.jpg").write_bytes((source / "real/00000.jpg").read_bytes())
+    (source / "notes.csv").write_text("a,b\n")
+    (source / "README.txt").write_text("about")
+    (source / "real/notes.txt").write_text("not an image")
+    result = build(source, tmp_path / "out")
+    counts = result.counts
+    assert (counts["inputs"], counts["accepted"], counts["rejected"]) == (27, 24, 3)
+    assert "inputs 27 = accepted 24 + rejected 3" in result.to_text()
+    reasons = dict(zip(result.rejected["origin"], result.rejected["reason"], strict=True))
+    assert reasons == {
+        "faces/elsewhere.jpg": "no real or fake folder above it",
+        "faces/notes.csv": "no real or fake folder above it",
+        "faces/real/notes.txt": "not an image",
+    }
+
+
+def test_manifest_tells_the_truth(source, tmp_path):
+    out = tmp_path / "out"
+    table = build(source, out).manifest
+    assert list(table.columns) == assembling.publish.MANIFEST
+    on_disk = {p.relative_to(out).as_posix() for p in out.glob("images/*/*")}
+    assert set(table["path"]) == on_disk
+    for row in table.itertuples():
+        assert row.path.startswith(f"images/{row.label}/") and f"/{row.label}/" in row.origin
+        assert sha256_file(out / row.path) == row.sha256
+        assert duplicates.phash((out / row.path).read_bytes()) == row.phash
+        assert Image.open(out / row.path).size == (64, 64)
+        assert (row.width, row.height, row.source) == (96, 96, "faces")
+        assert (source.parent / row.origin).exists()
+    description = json.loads((out / "assembly.json").read_text())
+    assert description["manifest_sha256"] == sha256_file(out / "manifest.csv")
+    assert sorted(os.listdir(out)) == [
+        "assembly.json", "images", "manifest.csv", "originals.csv", "rejected.csv",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("folder", "label"),
+    [("REAL", "real"), ("Fake", "fake"), ("training_real", "real"), ("df", "fake"),
+     ("fake/original", "real"), ("real_vs_fake/real-vs-fake/train/real", "real")],
+)  # fmt: skip
+def test_nearest_labelled_folder_wins(source, tmp_path, folder, label):
+    fill(source / "deep" / folder, 1, first=77)
+    table = build(source, tmp_path / "out").manifest
+    assert table.loc[table["origin"].str.contains("deep"), "label"].tolist() == [label]
+
+
+def test_exact_duplicates_are_dropped_and_contradictions_rejected(source, tmp_path):
+    shutil.copy(source / "real/00003.jpg", source / "real/copy.jpg")
+    Image.open(source / "real/00004.jpg").save(source / "real/lossless.png")
+    shutil.copy(source / "real/00005.jpg", source / "fake/stolen.jpg")
+    result = build(source, tmp_path / "out")
+    reasons = dict(zip(result.rejected["origin"], result.rejected["reason"], strict=True))
+    assert reasons == {
+        "faces/real/copy.jpg": "duplicate: same file as faces/real/00003.jpg",
+        "faces/real/lossless.png": "duplicate: same image as faces/real/00004.jpg",
+        "faces/fake/stolen.jpg": "both labels: same image as faces/real/00005.jpg",
+        "faces/real/00005.jpg": "both labels: same image as faces/fake/stolen.jpg",
+    }
+    assert len(list((tmp_path / "out/images").glob("*/*"))) == result.counts["accepted"] == 23
+
+
+def test_near_duplicates_share_a_group_across_labels(source, tmp_path):
+    base = Image.open(source / "real/00001.jpg")
+    base.save(source / "real/again.jpg", quality=40)
+    base.resize((80, 80)).save(source / "real/small.png")
+    edited = base.copy()
+    edited.paste("red", (60, 60, 80, 80))
+    edited.save(source / "fake/edited.jpg")
+    groups = build(source, tmp_path / "out").manifest.set_index("origin")["group"]
+    names = ["real/00001.jpg", "real/again.jpg", "real/small.png", "fake/edited.jpg"]
+    assert len({groups[f"faces/{name}"] for name in names}) == 1
+    assert groups.nunique() == len(groups) - 3
+
+
+def test_groups_come_from_the_sidecar_and_their_names_are_stable(source, tmp_path):
+    rows = "path,base_photo_group,edit\nreal/00000.jpg,7,\nfake/01001.jpg,7,splice\n"
+    (source / "groups.csv").write_text(rows)
+    first = build(source, tmp_path / "a").manifest.set_index("origin")
+    assert first.at["faces/real/00000.jpg", "group"] == first.at["faces/fake/01001.jpg", "group"]
+    assert first.at["faces/fake/01001.jpg", "edit"] == "splice"
+    assert "groups.csv" not in (tmp_path / "a/rejected.csv").read_text()
+    fill(source / "real", 5, first=500)
+    second = build(source, tmp_path / "b").manifest.set_index("origin")
+    assert (second.loc[first.index, "group"] == first["group"]).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("file,group\na,1\n", "lacks the columns"), ("path,group\nx.jpg,1\n", "names no file"),
+     ("", "not a readable CSV")],
+)  # fmt: skip
+def test_a_bad_sidecar_is_named(source, tmp_path, content, message):
+    (source / "groups.csv").write_text(content)
+    with pytest.raises(UserError, match=f"groups.csv .*{message}"):
+        build(source, tmp_path / "out")
+
+
+def test_splits_are_exact_and_stratified(tmp_path):
+    generator = np.random.default_rng(0)
+    label = generator.choice(["real", "fake"], 4000)
+    source = np.where(generator.random(4000) < 0.2, "small", "large")
+    table = pd.DataFrame({"stratum": pd.Series(label) + "/" + source})
+    table["group"] = [f"g{k}" for k in range(4000)]
+    table["split"] = splits.assign(table["group"], table["stratum"], (0.7, 0.1, 0.2), seed=0)
+    for _, rows in table.groupby("stratum"):
+        counts = rows["split"].value_counts()
+        for name, share in zip(splits.SPLITS, (0.7, 0.1, 0.2), strict=True):
+            assert abs(counts[name] - share * len(rows)) < 1
+    shuffled = table.sample(frac=1, random_state=1)
+    again = splits.assign(shuffled["group"], shuffled["stratum"], (0.7, 0.1, 0.2), seed=0)
+    assert (again.sort_index() == table["split"]).all()
+    other = splits.assign(table["group"], table["stratum"], (0.7, 0.1, 0.2), seed=1)
+    assert (other != table["split"]).mean() > 0.2
+
+
+def test_groups_stay_whole_and_shares_hold_with_large_groups():
+    generator = np.random.default_rng(0)
+    group = pd.Series(generator.zipf(1.7, 3000).clip(max=400)).astype(str)
+    stratum = pd.Series(generator.choice(["real/a", "fake/a"], 3000))
+    split = splits.assign(group, stratum, (0.7, 0.1, 0.2), seed=0)
+    assert (split.groupby(group).nunique() == 1).all()
+    assert abs((split == "train").mean() - 0.7) < 0.02 and (split == "val").mean() > 0.05
+
+
+def test_near_duplicate_search_finds_what_a_full_comparison_finds():
+    generator = np.random.default_rng(0)
+    hashes = generator.integers(0, 2**64, 1500, dtype=np.uint64)
+    for index in range(0, 600, 2):
+        bits = generator.choice(64, generator.integers(0, 14), replace=False)
+        hashes[index + 1] = hashes[index] ^ np.uint64(sum(1 << int(bit) for bit in bits))
+    distance = np.bitwise_count(hashes[:, None] ^ hashes[None])
+    wanted = np.argwhere(np.triu(distance <= duplicates.MAX_DISTANCE, 1))
+    assert len(wanted) > 200
+    assert np.array_equal(duplicates.candidate_pairs(hashes), wanted)
+
+
+def test_different_pictures_are_not_joined(real_faces, tmp_path):
+    result = build(real_faces / "openforensics", tmp_path / "out")
+    assert result.counts["accepted"] >= 119
+    assert result.manifest.groupby("group").size().max() <= 3
+    assert result.counts["groups"] >= 0.95 * result.counts["accepted"]
+
+
+def test_result_depends_on_neither_workers_nor_order_of_sources(source, tmp_path):
+    fill(tmp_path / "more/real", 3, first=300)
+    fill(tmp_path / "more/fake", 3, first=400)
+    both = [source, tmp_path / "more"]
+    assemble(both, tmp_path / "a", size=64, workers=1, progress=False)
+    assemble(both[::-1], tmp_path / "b", size=64, workers=2, progress=False)
+    assert tree(tmp_path / "a") == tree(tmp_path / "b")
+    assert set(load(tmp_path / "a").manifest["source"]) == {"faces", "more"}
+
+
+def test_sources_of_one_name_are_told_apart(source, tmp_path):
+    other = tmp_path / "other/faces"
+    fill(other / "real", 2, first=300)
+    table = assemble([source, other], tmp_path / "out", size=64, progress=False).manifest
+    parents = {f"{tmp_path.name}-faces", "other-faces"}
+    assert set(table["source"]) == parents
+
+
+def test_a_complete_set_is_returned_as_it_is(source, tmp_path):
+    build(source, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    again = build(source, tmp_path / "out")
+    assert again.already_complete and "already complete" in again.to_text()
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == before
+
+
+def test_other_settings_or_other_inputs_need_another_folder(source, tmp_path):
+    build(source, tmp_path / "out")
+    with pytest.raises(UserError, match="seed 0, not 1.*choose another --out"):
+        build(source, tmp_path / "out", seed=1)
+    fill(source / "real", 1, first=700)
+    with pytest.raises(UserError, match="from 24 files and the sources now have 25"):
+        build(source, tmp_path / "out")
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from mesocore.assemble import assemble
+assemble([Path(sys.argv[1])], Path(sys.argv[2]), size=64, workers=2)
+"""
+
+
+def assert_group_ends(group: int):
+    """The workers of a killed parent must not live on and write."""
+    for _ in range(500):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.02)
+    os.killpg(group, signal.SIGKILL)
+    pytest.fail("workers outlived their parent")
+
+
+def test_kill_9_at_any_moment_and_resume_gives_the_same_tree(tmp_path):
+    source = tmp_path / "faces"
+    fill(source / "real", 150)
+    fill(source / "fake", 150, first=1000)
+    shutil.copy(source / "real/00003.jpg", source / "real/copy.jpg")
+    (source / "real/broken.jpg").write_bytes(b"\xff\xd8 no")
+    build(source, tmp_path / "whole")
+    out = tmp_path / "out"
+    for wanted in (1, 120, 250):
+        process = subprocess.Popen(
+            [sys.executable, "-c", KILLED, str(source), str(out)], start_new_session=True
+        )
+        deadline = time.monotonic() + 120
+        while process.poll() is None and time.monotonic() < deadline:
+            if len(list(out.glob("images/*/*.jpg"))) >= wanted:
+                break
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+        assert_group_ends(process.pid)
+        assert not (out / "assembly.json").exists(), "killed too late to test anything"
+    (out / "images/real/.half.jpg.1.tmp").write_bytes(b"half")
+    build(source, out)
+    assert tree(out) == tree(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("step", ["manifest.csv", "originals.csv", "assembly.json"])
+def test_interrupted_between_the_last_files(source, tmp_path, monkeypatch, step):
+    build(source, tmp_path / "whole")
+    genuine = os.replace
+
+    def stopped(origin, target):
+        if Path(target).name == step:
+            raise KeyboardInterrupt
+        genuine(origin, target)
+
+    monkeypatch.setattr(os, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        build(source, tmp_path / "out")
+    monkeypatch.undo()
+    build(source, tmp_path / "out")
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_a_torn_journal_and_a_changed_source_are_noticed(source, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    monkeypatch.setattr(assembling.publish, "publish", lambda *_: (_ for _ in ()).throw(KeyError))
+    with pytest.raises(KeyError):
+        build(source, out)
+    monkeypatch.undo()
+    journal = out / ".assembly/journal.jsonl"
+    journal.write_bytes(journal.read_bytes()[:-40])
+    picture(9999).save(source / "real/00000.jpg")
+    os.utime(source / "real/00000.jpg", ns=(1, 1))
+    redone = []
+    genuine = convert.convert_file
+    monkeypatch.setattr(
+        convert, "convert_file", lambda c, *rest: redone.append(c.origin) or genuine(c, *rest)
+    )
+    build(source, out)
+    assert sorted(redone) == ["faces/real/00000.jpg", "faces/real/00011.jpg"]
+    build(source, tmp_path / "whole")
+    assert tree(out) == tree(tmp_path / "whole")
