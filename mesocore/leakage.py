@@ -43,8 +43,8 @@ def check(folder: Path, manifest: pd.DataFrame) -> Leakage:
     report.add("images whose content is not what the manifest says", list(present["path"][changed]))
     present = present.assign(sha256=sha256, phash=phash)
     report.add("groups in more than one split", _crossing(present, "group"))
-    report.add("identical images in more than one split", _crossing(present, "sha256"))
     readable = present[present["phash"] != ""].reset_index(drop=True)
+    report.add("identical images in more than one split", _crossing(readable, "sha256"))
     paths, split = readable["path"], readable["split"]
     near = duplicates.near_duplicates(
         readable["phash"].tolist(), lambda i: (folder / paths[i]).read_bytes()
