@@ -170,8 +170,7 @@ def reliability(
     observed = [labels[index == b].mean() for b in filled]
     share = np.array([(index == b).mean() for b in filled])
     ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=":")
-    ax.text(0.62, 0.66, "perfectly calibrated", color=MUTED, fontsize=9, rotation=45,
-            rotation_mode="anchor", ha="center")
+    ax.text(0.98, 0.04, "dotted: perfectly calibrated", color=MUTED, fontsize=9, ha="right")
     ax.plot(mean, observed, color=FAKE, linewidth=1)
     ax.scatter(mean, observed, s=12 + 240 * share, color=FAKE, zorder=3)
     ax.set(
