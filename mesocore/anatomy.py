@@ -1,0 +1,105 @@
+"""What a network is made of: shapes, weights and work layer by layer, and how far it looks.
+
+The receptive field follows from kernels and strides alone; `footprint` measures it instead, by
+gradients, so that the two can be held against each other.
+"""
+
+import copy
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from mesocore.models import to_unit
+
+
+def layer_table(model: nn.Module, size: int) -> pd.DataFrame:
+    """One row a layer with weights or a new shape, in the order in which they run.
+
+    Columns: `layer` (its class), `output` (shape for one image, as text), `parameters` (trainable)
+    and `multiply_adds` (of convolutions and dense layers, for one image of `size` px).
+    """
+    rows: list[dict] = []
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        parameters = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        if not parameters and output.shape == inputs[0].shape:
+            return  # activations and dropout neither weigh nor reshape
+        weighs = isinstance(module, nn.Conv2d | nn.Linear)
+        each = module.weight[0].numel() if weighs else 0  # multiply-adds for one output value
+        rows.append(
+            {
+                "layer": type(module).__name__,
+                "output": " x ".join(str(side) for side in output.shape[1:]),
+                "parameters": parameters,
+                "multiply_adds": output.numel() * each,
+            }
+        )
+
+    leaves = [module for module in model.modules() if not list(module.children())]
+    hooks = [module.register_forward_hook(note) for module in leaves]
+    training = model.training
+    with torch.inference_mode():
+        model.eval()(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+    model.train(training)
+    for hook in hooks:
+        hook.remove()
+    return pd.DataFrame(rows)
+
+
+def receptive_fields(layers: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The receptive field and the stride in input pixels after each of `layers`.
+
+    `layers`: (kernel, stride) of each convolution or pooling, first to last. The recurrence is in
+    Araujo, Norris, Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill,
+    2019.
+    """
+    field, stride, found = 1, 1, []
+    for kernel, step in layers:
+        field += (kernel - 1) * stride
+        stride *= step
+        found.append((field, stride))
+    return found
+
+
+def footprint(features: nn.Module, size: int) -> Tensor:
+    """How strongly each input pixel moves the middle output cell: float `(size, size)`, sum 1.
+
+    Measured by the gradient through a copy in which nothing blocks a path: weights by their
+    magnitude, average pooling for max pooling. What is 0 here is outside the receptive field.
+    After Luo, Li, Urtasun, Zemel, "Understanding the Effective Receptive Field in Deep
+    Convolutional Neural Networks", NeurIPS 2016.
+    """
+    unblocked = copy.deepcopy(features).eval()
+    for parent in list(unblocked.modules()):
+        for name, child in parent.named_children():
+            if isinstance(child, nn.MaxPool2d):
+                average = nn.AvgPool2d(child.kernel_size, ceil_mode=child.ceil_mode)
+                setattr(parent, name, average)
+            elif isinstance(child, nn.BatchNorm2d):
+                child.running_mean.zero_()  # or its output could be negative, and a ReLU shut
+    for parameter in unblocked.parameters():
+        parameter.data.abs_()
+    white = to_unit(torch.full((1, 3, size, size), 255, dtype=torch.uint8)).requires_grad_()
+    output = unblocked(white)  # (1, C, S/32, S/32)
+    row, column = (side // 2 for side in output.shape[-2:])
+    output[0, :, row, column].sum().backward()
+    strength = white.grad[0].abs().sum(0)  # (size, size)
+    return strength / strength.sum()
+
+
+def square_holding(strength: Tensor, share: float) -> int:
+    """The side of the smallest square around the middle of a `footprint` that holds `share` of it.
+
+    The middle is that of the pixels with any influence.
+    """
+    rows, columns = (strength.sum(axis).nonzero() for axis in (1, 0))
+    top, left = int(rows.min()), int(columns.min())
+    seen = strength[top : int(rows.max()) + 1, left : int(columns.max()) + 1]
+    side = seen.shape[0]
+    for margin in range(side // 2, -1, -1):  # from the inside out
+        inner = seen[margin : side - margin, margin : side - margin]
+        if inner.sum() >= share * strength.sum():
+            return side - 2 * margin
+    return side

@@ -1,0 +1,69 @@
+"""A results record as a person reads it: tables and bands, always with their intervals."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import roc_curve
+
+from mesocore.evaluate import metrics_with_intervals
+
+NAMES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "eer": "equal error rate",
+    "tpr_at_1_fpr": "true positives at 1 % false positives",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "brier": "Brier score",
+    "ece": "expected calibration error",
+}
+
+
+def metric_table(record: dict) -> pd.DataFrame:
+    """The metrics of a results file over all its images, with their 95 % intervals, as text."""
+    measured = record["metrics"]["all"]
+    rows = {
+        name: {
+            "value": f"{measured[key]['value']:.3f}",
+            "95 % interval": f"{measured[key]['low']:.3f} to {measured[key]['high']:.3f}",
+        }
+        for key, name in NAMES.items()
+        if measured[key]["value"] is not None
+    }
+    return pd.DataFrame(rows).T
+
+
+def by_edit(scored: pd.DataFrame, threshold: float, resamples: int = 500) -> pd.DataFrame:
+    """ROC AUC of each kind of fake against all reals: columns `fakes`, `value`, `low`, `high`.
+
+    `scored` has one row an image: `label`, `edit`, `group`, `probability`. Sorted by value.
+    """
+    rows = {}
+    for edit, fakes in scored[scored["label"] == "fake"].groupby("edit"):
+        part = pd.concat([scored[scored["label"] == "real"], fakes])
+        labels = (part["label"] == "fake").to_numpy(int)
+        probability, groups = part["probability"].to_numpy(), part["group"].to_numpy()
+        found = metrics_with_intervals(labels, probability, groups, threshold, resamples)
+        rows[edit or "unnamed"] = {"fakes": len(fakes), **found["roc_auc"]}
+    return pd.DataFrame(rows).T.astype({"fakes": int}).sort_values("value", ascending=False)
+
+
+def roc_band(
+    labels: np.ndarray, probability: np.ndarray, groups: np.ndarray, resamples: int = 500
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A pointwise 95 % band of the ROC curve: false-positive rates, lowest and highest TPR.
+
+    `labels` int `(N,)` with 1 = fake, `probability` `(N,)`, `groups` `(N,)`: whole groups are
+    drawn, as for every interval of the course.
+    """
+    names, codes = np.unique(groups, return_inverse=True)
+    rng = np.random.default_rng(0)
+    grid = np.linspace(0, 1, 101)
+    curves = []
+    for _ in range(resamples):
+        weight = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[codes]
+        if len(np.unique(labels[weight > 0])) < 2:
+            continue
+        fpr, tpr, _ = roc_curve(labels, probability, sample_weight=weight)
+        curves.append(np.interp(grid, fpr, tpr))
+    low, high = np.percentile(curves, [2.5, 97.5], axis=0)
+    return grid, low, high
