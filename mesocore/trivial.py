@@ -43,7 +43,7 @@ def header_features(facts: pd.DataFrame) -> pd.DataFrame:
 def colour_features(image: Image.Image) -> dict[str, float]:
     """Of an RGB image; values in grey levels 0..255, correlations in -1..1."""
     features = {}
-    bands = {**dict(zip(("red", "green", "blue"), image.split(), strict=True))}
+    bands = dict(zip(("red", "green", "blue"), image.split(), strict=True))
     bands["saturation"] = image.convert("HSV").getchannel("S")
     for name, band in bands.items():
         share = np.array(band.histogram(), dtype=float) / (band.width * band.height)
