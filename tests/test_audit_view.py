@@ -1,0 +1,53 @@
+"""Audit reports shown as tables and figures: every number is there, in its place."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from mesocore import audit_view
+
+
+def report(after: bool = True) -> dict:
+    scores = [
+        {"scope": "all", "family": family, "auc": auc, "low": auc - 0.05, "high": auc + 0.04}
+        for family, auc in (("header", 0.9), ("colour", 0.5), ("spectrum", 0.6), ("together", 0.7))
+    ]
+    found = {"folder": "faces", "limits": {"header": 0.75, "pixels": 0.85}, "before": scores[:1]}
+    return {**found, "after": scores if after else None}
+
+
+def test_a_table_has_both_stages_and_says_what_was_not_measured():
+    table = audit_view.table(report())
+    assert list(table.columns) == ["before matching", "after matching"]
+    assert table.loc["header", "before matching"] == "0.900 [0.850, 0.940]"
+    assert table.loc["spectrum", "before matching"] == "not measured"
+
+
+def test_a_stage_that_was_not_audited_has_no_column():
+    assert list(audit_view.table(report(after=False)).columns) == ["before matching"]
+
+
+def test_reports_are_found_by_name_and_other_results_are_left(tmp_path):
+    (tmp_path / "faces-audit.json").write_text(json.dumps(report()))
+    (tmp_path / "faces-meso4.json").write_text("{}")
+    assert audit_view.saved_reports(tmp_path) == {"faces": report()}
+
+
+def test_the_figure_has_a_panel_a_set_and_a_point_a_number():
+    figure = audit_view.figure({"one": report(), "two": report(after=False), "three": report()})
+    shown = [ax for ax in figure.axes if ax.axison]
+    assert [ax.get_title() for ax in shown] == ["one", "two", "three"]
+    (after,) = (line for line in shown[0].lines if line.get_label() == "after matching")
+    np.testing.assert_allclose(after.get_xdata(), [0.9, 0.5, 0.6, 0.7])
+    plt.close(figure)
+
+
+def test_the_history_figure_draws_the_change_in_decibels():
+    plain = pd.DataFrame(np.zeros((4, 8)))
+    aucs = {name: {"auc": 0.6, "low": 0.5, "high": 0.7} for name in ("none", "halved")}
+    figure = audit_view.history_figure(plain, {"halved": plain - np.log(2)}, aucs)
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), -3.0103, atol=1e-4)
+    assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["none", "halved"]
+    plt.close(figure)
