@@ -1,0 +1,91 @@
+"""Synthetic photographs of faces: made on the reader's machine, from numbers, of nobody.
+
+`render` draws the look of each face from its seed, paints it (`portrait`) in linear light and takes
+its picture (`camera`). They stand in for photographs where none may be shipped. They are no
+evidence about real faces: a detector measured on them has been measured on them.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mesocore import camera, portrait
+from mesocore.runtime import UserError
+
+BATCH = 4  # images painted at once, small enough for the cache; no influence on any of them
+TILE = 96  # side of the noise tiles that textures are cut from
+
+# name: (low, high) of a uniform draw, in this order; add at the end, or every face changes
+LOOK: dict[str, tuple[float, float]] = {
+    # pose: image units (half the side = 1), radians
+    "centre_x": (-0.06, 0.06), "centre_y": (0.0, 0.14), "scale": (0.66, 0.84),
+    "roll": (-0.16, 0.16), "yaw": (-0.55, 0.55), "pitch": (-0.25, 0.25),
+    # head, in head units (half its height = 1)
+    "width": (0.66, 0.80), "jaw": (0.10, 0.42), "chin": (0.6, 1.2), "cheeks": (0.02, 0.09),
+    "neck": (0.34, 0.48), "ears": (0.07, 0.13),
+    # skin
+    "melanin": (0.0, 1.0), "redness": (0.0, 1.0), "mottle": (0.01, 0.06), "pores": (0.01, 0.035),
+    "freckles": (-1.5, 1.0), "wrinkles": (0.0, 1.0), "shine": (0.0, 0.5),
+    # eyes
+    "eye_y": (-0.14, -0.02), "eye_apart": (0.29, 0.36), "eye_width": (0.12, 0.16),
+    "eye_open": (0.035, 0.075), "eye_slant": (-0.12, 0.12), "gaze_x": (-0.35, 0.35),
+    "gaze_y": (-0.25, 0.25), "iris_hue": (0.0, 1.0), "iris_light": (0.0, 1.0), "lids": (0.2, 1.0),
+    "brow_y": (0.15, 0.24), "brow_thick": (0.020, 0.055), "brow_arch": (-0.3, 0.5),
+    "brow_dark": (0.35, 0.95),
+    # nose and mouth
+    "nose_length": (0.34, 0.48), "nose_width": (0.09, 0.16), "nose_height": (0.14, 0.30),
+    "lip_y": (0.50, 0.60), "mouth_width": (0.20, 0.32), "lip": (0.050, 0.095),
+    "smile": (-0.5, 1.6), "mouth_open": (-0.10, 0.06), "lip_red": (0.1, 0.9),
+    # hair: `hair_long`, `beard` and `glasses` are there when positive
+    "hairline": (-0.80, -0.50), "hair_volume": (0.06, 0.26), "hair_long": (-1.0, 1.0),
+    "hair_curl": (0.0, 1.0), "hair_dark": (0.0, 1.0), "hair_red": (0.0, 1.0),
+    "parting": (-0.6, 0.6), "grey": (-2.0, 1.0), "bald": (-6.0, 1.0),
+    "beard": (-2.0, 1.0), "glasses": (-2.5, 1.0), "glasses_dark": (0.0, 1.0),
+    # scene
+    "cloth_r": (0.02, 0.7), "cloth_g": (0.02, 0.7), "cloth_b": (0.02, 0.7), "stripes": (-2.0, 1.0),
+    "back_r": (0.03, 0.8), "back_g": (0.03, 0.8), "back_b": (0.03, 0.8), "back_busy": (0.0, 1.0),
+    "light_x": (-1.2, 1.2), "light_y": (-1.0, 0.2), "key": (0.7, 1.3), "fill": (0.1, 0.5),
+    "fill_side": (-1.0, 1.0), "ambient": (0.15, 0.40),
+    # camera
+    "blur": (0.45, 1.0), "vignette": (0.0, 0.35), "warmth": (-0.5, 0.5), "exposure": (0.85, 1.3),
+    "shot": (0.0001, 0.0008), "read": (0.001, 0.006), "sharpen": (0.2, 1.0),
+    "contrast": (-0.2, 0.5),
+}  # fmt: skip
+
+
+def render(seeds: Sequence[int], size: int = 256) -> tuple[Tensor, pd.DataFrame]:
+    """One synthetic photograph a seed.
+
+    Returns uint8 `(N, 3, size, size)` RGB and a table indexed by seed: the `LOOK` parameters and
+    landmarks in pixels (`left_eye_x` ... `face_y1`; left is the picture's left). An image depends
+    on its own seed and on `size` only. Raises `UserError` for a negative seed or an odd size.
+    """
+    if size < 64 or size % 2:
+        raise UserError(f"size {size} does not work: write an even number from 64 upwards")
+    if any(seed < 0 for seed in seeds):
+        raise UserError(f"seed {min(seeds)} is negative; seeds start at 0")
+    parts = [seeds[i : i + BATCH] for i in range(0, len(seeds), BATCH)]
+    done = [_render_batch(part, size) for part in parts]
+    images = torch.cat([images for images, _ in done]) if done else torch.empty(0, 3, size, size)
+    tables = [table for _, table in done] or [pd.DataFrame()]
+    return images.to(torch.uint8), pd.concat(tables)
+
+
+def _render_batch(seeds: Sequence[int], size: int) -> tuple[Tensor, pd.DataFrame]:
+    draws, tiles, noise = [], [], []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(int(seed))
+        draws.append(torch.rand(len(LOOK), generator=generator))
+        tiles.append(torch.randn(4, TILE, TILE, generator=generator))
+        noise.append(torch.randn(size, size, generator=generator))
+    low, high = torch.tensor(list(LOOK.values())).unbind(1)
+    values = low + (high - low) * torch.stack(draws)  # (N, P)
+    look = dict(zip(LOOK, values.unbind(1), strict=True))
+    images = camera.photograph(
+        portrait.paint(look, torch.stack(tiles), size), look, torch.stack(noise)
+    )
+    table = pd.DataFrame(values.numpy(), columns=list(LOOK), index=pd.Index(seeds, name="seed"))
+    marks = {name: value.numpy() for name, value in portrait.landmarks(look, size).items()}
+    return images, pd.concat([table, pd.DataFrame(marks, index=table.index)], axis=1)
