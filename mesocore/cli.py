@@ -137,6 +137,4 @@ def predict_command(
 @typer_app.command("doctor")
 def doctor_command() -> None:
     """Check this machine and say how to mend what is wrong."""
-    checks = doctor.doctor()
-    print(doctor.to_text(checks))
-    raise typer.Exit(0 if all(check.ok for check in checks) else 1)
+    raise typer.Exit(doctor.main())

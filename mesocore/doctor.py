@@ -162,7 +162,12 @@ def _user() -> str:
     return os.environ.get("USER") or os.environ.get("USERNAME") or "this user"
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Prints the report; returns the exit status, 1 if anything fails."""
     report = doctor()
     print(f"{platform.system()} {platform.machine()}, {sys.executable}\n{to_text(report)}")
-    sys.exit(not all(check.ok for check in report))
+    return int(not all(check.ok for check in report))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

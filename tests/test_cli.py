@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from tests.factories import write_images
 
 
-def mesocore(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-c", "from mesocore.cli import app; app()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+def mesocore(*arguments: object, path: Path | None = None) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "mesocore", *map(str, arguments)]
+    variables = os.environ | ({"PYTHONPATH": str(path)} if path else {})
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=variables)
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +90,13 @@ def test_predict_reports_a_bad_image_by_its_exit_status(work):
     assert done.returncode == 1
     assert done.stdout.splitlines()[0] == "nothing.jpg: error: no such file"
     assert len(done.stdout.splitlines()) == 2 and "Traceback" not in done.stderr
+
+
+def test_the_doctor_speaks_where_torch_is_broken(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('broken on purpose')")
+    done = mesocore("doctor", path=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "FAIL" in done.stdout and "OK" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,18 @@
+"""The entry point of the `mesocore` command and of `python -m mesocore`."""
+
+import sys
+
+
+def main() -> None:
+    """Runs the doctor without importing what it is there to check; anything else is `cli`'s."""
+    if sys.argv[1:] == ["doctor"]:
+        from mesocore import doctor
+
+        sys.exit(doctor.main())
+    from mesocore.cli import app
+
+    app()
+
+
+if __name__ == "__main__":
+    main()
