@@ -62,8 +62,7 @@ def render(seeds: Sequence[int], size: int = 256) -> tuple[Tensor, pd.DataFrame]
     landmarks in pixels (`left_eye_x` ... `face_y1`; left is the picture's left). An image depends
     on its own seed and on `size` only. Raises `UserError` for a negative seed or an odd size.
     """
-    if size < 64 or size % 2:
-        raise UserError(f"size {size} does not work: write an even number from 64 upwards")
+    check_size(size)
     if any(seed < 0 for seed in seeds):
         raise UserError(f"seed {min(seeds)} is negative; seeds start at 0")
     parts = [seeds[i : i + BATCH] for i in range(0, len(seeds), BATCH)]
@@ -71,6 +70,12 @@ def render(seeds: Sequence[int], size: int = 256) -> tuple[Tensor, pd.DataFrame]
     images = torch.cat([images for images, _ in done]) if done else torch.empty(0, 3, size, size)
     tables = [table for _, table in done] or [pd.DataFrame()]
     return images.to(torch.uint8), pd.concat(tables)
+
+
+def check_size(size: int) -> None:
+    """Raises `UserError` unless photographs of `size` pixels a side can be rendered."""
+    if size < 64 or size % 2:
+        raise UserError(f"size {size} does not work: write an even number from 64 upwards")
 
 
 def _render_batch(seeds: Sequence[int], size: int) -> tuple[Tensor, pd.DataFrame]:

@@ -1,0 +1,235 @@
+"""Photoshop-style edits of a finished photograph: splice, liquify, heal, smooth.
+
+Images are NumPy uint8 `(H, W, 3)` RGB. Every edit takes `strength` in 0..1 (0 changes nothing) and
+a `seed`, and returns `Edited`, whose mask is exactly the pixels that changed. None of them knows
+how the photograph was made: they work on any face, given its `Face` or, without one, taking it to
+fill the middle of the picture.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mesocore import blending
+from mesocore.runtime import UserError
+
+PARTS = ("eyes", "nose", "mouth", "face")
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Face:
+    """Where a face is: positions `(x, y)` in pixels; left is the picture's left."""
+
+    left_eye: Point
+    right_eye: Point
+    nose: Point
+    mouth: Point
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, float]) -> "Face":
+        """From a row of `synthfaces.render`'s table."""
+        names = cls.__dataclass_fields__
+        return cls(**{name: (float(row[f"{name}_x"]), float(row[f"{name}_y"])) for name in names})
+
+    @classmethod
+    def central(cls, height: int, width: int) -> "Face":
+        """Where the face is in an aligned crop, to within what a soft edge forgives."""
+        x, y, side = (width - 1) / 2, (height - 1) / 2, min(height, width)
+        return cls((x - 0.15 * side, y - 0.08 * side), (x + 0.15 * side, y - 0.08 * side),
+                   (x, y + 0.08 * side), (x, y + 0.22 * side))  # fmt: skip
+
+    def points(self) -> np.ndarray:
+        """float `(4, 2)`: eyes, nose, mouth."""
+        return np.array([self.left_eye, self.right_eye, self.nose, self.mouth], dtype=float)
+
+    @property
+    def unit(self) -> float:
+        """Distance between the eyes in pixels, never less than one, the measure of every edit."""
+        return max(1.0, float(np.hypot(*np.subtract(self.right_eye, self.left_eye))))
+
+
+@dataclass(frozen=True)
+class Edited:
+    """`image` uint8 `(H, W, 3)`; `mask` bool `(H, W)`, the changed pixels; `steps`, in words."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    steps: list[str]
+
+
+def splice(
+    image: np.ndarray,
+    donor: np.ndarray,
+    part: str = "face",
+    face: Face | None = None,
+    donor_face: Face | None = None,
+    strength: float = 1.0,
+    seed: int = 0,
+) -> Edited:
+    """Lays a `part` ("eyes", "nose", "mouth", "face") of `donor` over `image`.
+
+    The donor is brought into place by the similarity that fits the landmarks best, its colours are
+    moved to those they cover (mean and deviation in CIELAB: Reinhard et al., "Color transfer
+    between images", 2001), and its edge is feathered or solved away (Poisson: Pérez et al.,
+    "Poisson image editing", 2003), as the seed has it. `strength` is the layer's opacity.
+    Raises `UserError` for another part or strength, or for pictures of another kind.
+    """
+    face, rng = _start(image, face, strength, seed)
+    donor_face, _ = _start(donor, donor_face, strength, seed)
+    if part not in PARTS:
+        raise UserError(f"no part is called {part!r}; choose one of: {', '.join(PARTS)}")
+    poisson = bool(rng.random() < 0.5)
+    name = f"splice {part} ({'poisson' if poisson else 'feather'})"
+    shape = _part_shape(image.shape[:2], face, part)
+    warped, inside = _bring_over(donor, donor_face, face, image.shape[:2])
+    shape = shape & inside
+    if strength == 0 or shape.sum() < 16:
+        return _finish(image, image, name)
+    layer = blending.match_colours(warped, image, shape)
+    if poisson:
+        blended = blending.poisson(layer, image, shape)
+        weight = np.where(shape, strength, 0.0)
+    else:
+        feather = (0.06 + 0.08 * rng.random()) * face.unit
+        weight = strength * blending.feather(shape, feather)
+        blended = layer
+    return _finish(image, blending.mix(image, blended, weight), name)
+
+
+def liquify(
+    image: np.ndarray, face: Face | None = None, strength: float = 1.0, seed: int = 0
+) -> Edited:
+    """Enlarges or shrinks one to three features by a smooth local warp, resampled bicubically.
+
+    The warp is the local scaling of Gustafsson, "Interactive image warping", 1993: full at the
+    feature, none from a radius outwards. `strength` 1 scales by up to 45 %.
+    """
+    face, rng = _start(image, face, strength, seed)
+    spots = {
+        "left eye": (face.left_eye, 0.62), "right eye": (face.right_eye, 0.62),
+        "nose": (face.nose, 0.75), "mouth": (face.mouth, 0.80),
+        "jaw": (tuple(np.add(face.mouth, (0, 0.35 * face.unit))), 1.3),
+    }  # fmt: skip
+    chosen = ["left eye", "right eye"] if rng.random() < 0.4 else []
+    chosen += list(rng.choice(["nose", "mouth", "jaw"], 1 if chosen else 2, replace=False))
+    grid = np.indices(image.shape[:2], dtype=np.float32)[::-1]  # x, y
+    shift = np.zeros_like(grid)
+    eyes = rng.uniform(0.25, 0.45)
+    for name in chosen:
+        amount = eyes if "eye" in name else rng.choice([-1, 1]) * rng.uniform(0.25, 0.45)
+        (x, y), radius = spots[name]
+        offset = grid - np.array([x, y], dtype=np.float32)[:, None, None]
+        near = 1 - (offset**2).sum(0) / (radius * face.unit) ** 2
+        shift -= strength * amount * offset * np.clip(near, 0, 1) ** 2
+    moved = cv2.remap(image, *(grid + shift), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    still = (shift == 0).all(axis=0)
+    return _finish(image, np.where(still[..., None], image, moved), f"liquify {', '.join(chosen)}")
+
+
+def heal(
+    image: np.ndarray, face: Face | None = None, strength: float = 1.0, seed: int = 0
+) -> Edited:
+    """Covers two to four patches of the face with skin from beside them, by Poisson or feather.
+
+    What a retoucher does to a mole or a scar. `strength` is the opacity of the patches.
+    """
+    face, rng = _start(image, face, strength, seed)
+    result, size = image, image.shape[:2]
+    count = int(rng.integers(2, 5))
+    for _ in range(count if strength else 0):
+        radius = rng.uniform(0.18, 0.34) * face.unit
+        shape, offset = _spot(image, face, radius, rng)
+        move = np.array([[1, 0, -offset[0]], [0, 1, -offset[1]]])  # the whole photograph, moved
+        patch = cv2.warpAffine(result, move, size[::-1], borderMode=cv2.BORDER_REFLECT)
+        if rng.random() < 0.5:
+            result = blending.mix(
+                result, blending.poisson(patch, result, shape), np.where(shape, strength, 0.0)
+            )
+        else:
+            result = blending.mix(result, patch, strength * blending.feather(shape, 0.3 * radius))
+    return _finish(image, result, f"heal {count} patches")
+
+
+def smooth(
+    image: np.ndarray, face: Face | None = None, strength: float = 1.0, seed: int = 0
+) -> Edited:
+    """Smooths the skin and keeps its edges (bilateral filter), but not eyes, nostrils and mouth.
+
+    `strength` is the opacity of the smoothed layer; the seed varies how much it smooths.
+    """
+    face, rng = _start(image, face, strength, seed)
+    reach = max(1.0, rng.uniform(0.06, 0.10) * face.unit)
+    smoothed = cv2.bilateralFilter(image, 0, rng.uniform(30, 55), reach)
+    skin = _part_shape(image.shape[:2], face, "face", 1.15)
+    for part in ("eyes", "mouth"):
+        skin &= ~_part_shape(image.shape[:2], face, part, 0.75)
+    weight = strength * blending.feather(skin, 0.1 * face.unit)
+    return _finish(image, blending.mix(image, smoothed, weight), "smooth skin")
+
+
+def _start(
+    image: np.ndarray, face: Face | None, strength: float, seed: int
+) -> tuple[Face, np.random.Generator]:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise UserError(f"an edit needs uint8 (H, W, 3), not {image.dtype} {image.shape}")
+    if not 0 <= strength <= 1:
+        raise UserError(f"strength {strength} is not within 0 to 1")
+    return face or Face.central(*image.shape[:2]), np.random.default_rng(seed)
+
+
+def _finish(before: np.ndarray, after: np.ndarray, step: str) -> Edited:
+    mask = (before != after).any(axis=2)
+    return Edited(after.copy(), mask, [step] if mask.any() else [])
+
+
+def _part_shape(size: tuple[int, int], face: Face, part: str, grow: float = 1.0) -> np.ndarray:
+    """bool `(H, W)`: an ellipse (two for the eyes) that covers a part of the face."""
+    across = np.subtract(face.right_eye, face.left_eye)
+    angle = float(np.arctan2(across[1], across[0]))
+    unit = face.unit * grow
+    if part == "eyes":
+        pair = (face.left_eye, face.right_eye)
+        left, right = (blending.ellipse(size, c, (0.46 * unit, 0.34 * unit), angle) for c in pair)
+        return left | right
+    if part == "face":
+        middle = np.mean([face.left_eye, face.right_eye, face.mouth], axis=0)
+        return blending.ellipse(size, middle, (0.95 * unit, 1.20 * unit), angle)
+    centre, axes = {"nose": (face.nose, (0.38, 0.48)), "mouth": (face.mouth, (0.62, 0.36))}[part]
+    return blending.ellipse(size, centre, (axes[0] * unit, axes[1] * unit), angle)
+
+
+def _spot(
+    image: np.ndarray, face: Face, radius: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where to heal, bool `(H, W)`, and how far away to take it from, whole pixels `(x, y)`.
+
+    Of eight tries the one whose source is most like its target: skin is not healed with hair.
+    """
+    height, width = image.shape[:2]
+    soft = cv2.GaussianBlur(image, (0, 0), radius / 2).astype(float)
+    tries = []
+    for _ in range(8):
+        centre = face.points().mean(0) + rng.uniform(-0.9, 0.9, 2) * face.unit
+        angle = rng.uniform(0, 2 * np.pi)
+        offset = np.rint(rng.uniform(1.2, 2.2) * radius * np.array([np.cos(angle), np.sin(angle)]))
+        (x, y), (u, v) = (np.rint(p).astype(int).clip(0, (width - 1, height - 1))
+                          for p in (centre, centre + offset))  # fmt: skip
+        tries.append((np.abs(soft[y, x] - soft[v, u]).sum(), centre, offset, angle))
+    _, centre, offset, angle = min(tries, key=lambda one: one[0])
+    axes = (radius, radius * rng.uniform(0.6, 1))
+    return blending.ellipse((height, width), centre, axes, angle), offset
+
+
+def _bring_over(
+    donor: np.ndarray, source: Face, target: Face, size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The donor moved, turned and scaled into place, and where it has pixels: bool `(H, W)`."""
+    a, b = (points @ (1, 1j) for points in (source.points(), target.points()))
+    scale, shift = np.linalg.lstsq(np.stack([a, np.ones(4)], axis=1), b, rcond=None)[0]
+    matrix = np.array([[scale.real, -scale.imag, shift.real], [scale.imag, scale.real, shift.imag]])
+    warped = cv2.warpAffine(donor, matrix, size[::-1], flags=cv2.INTER_CUBIC)
+    full = np.full(donor.shape[:2], 255, dtype=np.uint8)
+    return warped, cv2.warpAffine(full, matrix, size[::-1]) == 255
