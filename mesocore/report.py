@@ -35,15 +35,19 @@ def metric_table(record: dict) -> pd.DataFrame:
 def by_edit(scored: pd.DataFrame, threshold: float, resamples: int = 500) -> pd.DataFrame:
     """ROC AUC of each kind of fake against all reals: columns `fakes`, `value`, `low`, `high`.
 
-    `scored` has one row an image: `label`, `edit`, `group`, `probability`. Sorted by value.
+    `scored` has one row an image: `label`, `edit`, `group`, `probability`. A fake with several
+    edits ("splice+heal") counts for each of them. Sorted by value.
     """
+    real = scored[scored["label"] == "real"]
+    fake = scored[scored["label"] == "fake"]
+    edits = fake["edit"].replace("", "unnamed").str.split("+").explode()
     rows = {}
-    for edit, fakes in scored[scored["label"] == "fake"].groupby("edit"):
-        part = pd.concat([scored[scored["label"] == "real"], fakes])
+    for edit, chosen in edits.groupby(edits):
+        part = pd.concat([real, fake.loc[chosen.index]])
         labels = (part["label"] == "fake").to_numpy(int)
         probability, groups = part["probability"].to_numpy(), part["group"].to_numpy()
         found = metrics_with_intervals(labels, probability, groups, threshold, resamples)
-        rows[edit or "unnamed"] = {"fakes": len(fakes), **found["roc_auc"]}
+        rows[edit] = {"fakes": len(chosen), **found["roc_auc"]}
     return pd.DataFrame(rows).T.astype({"fakes": int}).sort_values("value", ascending=False)
 
 

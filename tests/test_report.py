@@ -44,6 +44,11 @@ def test_each_kind_of_fake_is_measured_by_itself():
     assert table.loc["heal", "low"] < 0.5 < table.loc["heal", "high"]
 
 
+def test_a_fake_with_two_edits_counts_for_both():
+    table = scored().replace({"edit": {"splice": "splice+heal"}})
+    assert dict(report.by_edit(table, 0.5, resamples=20)["fakes"]) == {"splice": 50, "heal": 100}
+
+
 def test_the_band_holds_the_curve():
     table = scored()
     labels = (table["label"] == "fake").to_numpy(int)
