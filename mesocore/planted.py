@@ -4,7 +4,7 @@ Used by chapter 1 to show what the audit finds. Images are Pillow RGB.
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,10 +88,15 @@ def frames(image: Image.Image, count: int, generator: np.random.Generator) -> li
     return copies
 
 
-def hash_bits(images: Sequence[Image.Image]) -> np.ndarray:
-    """Perceptual hashes as bool (N, 64), the ones that assembly looks for duplicates with."""
-    hashes = [int(duplicates.phash(pixels.encode_jpeg(image, 90)), 16) for image in images]
-    return np.array([[h >> bit & 1 for bit in range(64)] for h in hashes], dtype=bool)
+def phashes(images: Iterable[Image.Image]) -> list[str]:
+    """The hashes that assembly looks for duplicates with (`duplicates.phash`)."""
+    return [duplicates.phash(pixels.encode_jpeg(image, 90)) for image in images]
+
+
+def hash_bits(hashes: Iterable[str]) -> np.ndarray:
+    """Perceptual hashes, as in a manifest's column `phash`, to bool (N, 64)."""
+    values = np.array([int(text, 16) for text in hashes], dtype=np.uint64)
+    return (values[:, None] >> np.arange(64, dtype=np.uint64) & np.uint64(1)).astype(bool)
 
 
 def nearest_accuracy(bits: np.ndarray, label: np.ndarray, train: np.ndarray) -> float:

@@ -5,6 +5,7 @@ import json
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from PIL import Image, ImageFilter
 
 from mesocore import audit_view
 
@@ -51,3 +52,18 @@ def test_the_history_figure_draws_the_change_in_decibels():
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), -3.0103, atol=1e-4)
     assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["none", "halved"]
     plt.close(figure)
+
+
+def test_an_edit_is_measured_by_itself_and_left_out_where_it_is_rare(tmp_path):
+    generator = np.random.default_rng(0)
+    rows = []
+    for number, edit in enumerate(["", "smooth"] * 12 + ["heal+smooth"] * 3):
+        sharp = Image.fromarray(generator.integers(0, 256, (64, 64, 3), dtype=np.uint8))
+        image = sharp.filter(ImageFilter.BoxBlur(1)) if edit else sharp
+        image.save(tmp_path / f"{number}.png")
+        rows.append((f"{number}.png", "fake" if edit else "real", f"g{number}", edit))
+    manifest = pd.DataFrame(rows, columns=["path", "label", "group", "edit"])
+    table = audit_view.spectrum_by_edit(tmp_path, manifest, seed=0)
+    assert dict(table["fakes"]) == {"smooth": 15}
+    assert table.loc["smooth", "auc"] > 0.95
+    assert audit_view.spectrum_by_edit(tmp_path, manifest.assign(edit=""), seed=0).empty

@@ -62,9 +62,15 @@ def test_frames_are_near_copies_and_different(photographs):
     copies = planted.frames(photographs[0], 3, generator)
     assert [copy.size for copy in copies] == [(80, 80)] * 3
     assert len({copy.tobytes() for copy in copies}) == 3
-    own, other = planted.hash_bits([photographs[0], photographs[1]])
-    nearest = planted.hash_bits(copies)
+    own, other = planted.hash_bits(planted.phashes(photographs[:2]))
+    nearest = planted.hash_bits(planted.phashes(copies))
     assert max((own ^ bits).sum() for bits in nearest) < (own ^ other).sum()
+
+
+def test_hashes_become_bits():
+    bits = planted.hash_bits(["0000000000000000", "8000000000000001", "ffffffffffffffff"])
+    assert bits.dtype == bool and bits.shape == (3, 64)
+    assert bits.sum(axis=1).tolist() == [0, 2, 64]
 
 
 def test_nearest_neighbour_remembers_twins_and_knows_nothing_else():
