@@ -33,16 +33,22 @@ def photograph(light: Tensor, look: dict[str, Tensor], noise: Tensor) -> Tensor:
 
 
 def blur(images: Tensor, sigma: Tensor) -> Tensor:
-    """Gaussian blur of `(N, C, H, W)` with one `sigma` in pixels per image, edges mirrored."""
-    reach = max(1, math.ceil(3 * float(sigma.max())))
-    steps = torch.arange(-reach, reach + 1, dtype=images.dtype)
-    kernel = torch.exp(-0.5 * (steps / sigma[:, None].clamp(min=0.05)) ** 2)
-    kernel = kernel / kernel.sum(1, keepdim=True)  # (N, K)
-    n, c, h, w = images.shape
-    x = images.transpose(0, 1)  # (C, N, H, W): one kernel a group
-    x = functional.pad(x, (reach, reach, reach, reach), mode="reflect")
-    x = functional.conv2d(x, kernel[:, None, None, :], groups=n)
-    return functional.conv2d(x, kernel[:, None, :, None], groups=n).transpose(0, 1)
+    """Gaussian blur of `(N, C, H, W)` with one `sigma` in pixels per image, edges mirrored.
+
+    Sums of shifted images in a fixed order: a convolution routine is free to change its order with
+    the batch or the threads, and the last bit of a photograph with it.
+    """
+    reach = max(1, math.ceil(2.5 * float(sigma.max())))
+    steps = torch.arange(reach + 1, dtype=images.dtype)
+    half = torch.exp(-0.5 * (steps / sigma[:, None].clamp(min=0.05)) ** 2)
+    half = half / (2 * half.sum(1, keepdim=True) - half[:, :1])  # (N, reach + 1)
+    for axis, pad in ((3, (reach, reach, 0, 0)), (2, (0, 0, reach, reach))):
+        wide, length = functional.pad(images, pad, mode="reflect"), images.shape[axis]
+        images = images * _c(half[:, 0])
+        for k in range(1, reach + 1):
+            pair = wide.narrow(axis, reach - k, length) + wide.narrow(axis, reach + k, length)
+            images.addcmul_(pair, _c(half[:, k]))
+    return images
 
 
 def _vignette(size: int, loss: Tensor) -> Tensor:
@@ -60,16 +66,19 @@ def _mosaic(rgb: Tensor) -> Tensor:
 
 def _demosaic(cells: Tensor) -> Tensor:
     """Bilinear: every missing sample is the mean of its nearest neighbours of that colour."""
-    masks = torch.zeros(3, *cells.shape[-2:])
-    masks[0, 0::2, 0::2] = masks[2, 1::2, 1::2] = 1
-    masks[1] = 1 - masks[0] - masks[2]
-    kernel = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]])[None, None]
-    samples = cells[:, None] * masks  # (N, 3, S, S)
-    n, c, h, w = samples.shape
-    summed = functional.conv2d(samples.reshape(n * c, 1, h, w), kernel, padding=1)
-    weights = functional.conv2d(masks[:, None], kernel, padding=1)[:, 0]
-    full = summed.reshape(n, c, h, w) / weights
-    return torch.where(masks.bool(), samples, full)
+    wide = functional.pad(cells[:, None], (1, 1, 1, 1), mode="reflect")[:, 0]
+    beside = (wide[:, 1:-1, :-2] + wide[:, 1:-1, 2:]) / 2
+    above = (wide[:, :-2, 1:-1] + wide[:, 2:, 1:-1]) / 2
+    pairs = wide[:, :-2] + wide[:, 2:]
+    diagonal = (pairs[:, :, :-2] + pairs[:, :, 2:]) / 4
+    cross = (beside + above) / 2
+    red, green, blue = (cells.clone() for _ in range(3))
+    green[:, 0::2, 0::2], green[:, 1::2, 1::2] = cross[:, 0::2, 0::2], cross[:, 1::2, 1::2]
+    for plane, (row, column) in ((red, (0, 0)), (blue, (1, 1))):
+        plane[:, row::2, 1 - column :: 2] = beside[:, row::2, 1 - column :: 2]
+        plane[:, 1 - row :: 2, column::2] = above[:, 1 - row :: 2, column::2]
+        plane[:, 1 - row :: 2, 1 - column :: 2] = diagonal[:, 1 - row :: 2, 1 - column :: 2]
+    return torch.stack([red, green, blue], dim=1)
 
 
 def _c(value: Tensor) -> Tensor:

@@ -34,7 +34,9 @@ QUALITIES = (70, 96)  # of both saves, the upper end left out
 EDITS = {"splice": 0.45, "liquify": 0.20, "heal": 0.15, "smooth": 0.20}
 SECOND = 0.4
 STRENGTH = (0.6, 1.0)
-LEAST = 0.003  # share of the pixels that an edit must change; smaller ones are drawn again
+# an edit changes at least this share of the pixels by this many grey levels, or is drawn again:
+# with less, the label says "fake" of what nobody could tell from the original
+LEAST_SHARE, LEAST_CHANGE = 0.005, 6
 
 
 def build_raw(
@@ -55,11 +57,11 @@ def build_raw(
     if _complete(out, job):
         return
     parts = out / ".parts"
-    _claim(parts, job)
+    _claim(parts, job | {"chunk": CHUNK})
     chunks = range(0, (count + 1) // 2, CHUNK)
     if len(chunks) < 2 * WORKERS:  # starting processes would take longer
         for first in runtime.progress(chunks, "synthetic photographs") if progress else chunks:
-            _chunk(out, first, **job)
+            _chunk(out, first, CHUNK, **job)
     else:
         _in_processes(out, len(chunks), job, progress)
     rows = [row for first in chunks for row in json.loads(_part(parts, first).read_text())]
@@ -98,7 +100,7 @@ def _in_processes(out: Path, steps: int, job: dict, progress: bool) -> None:
 
     Programs rather than `multiprocessing`, which would import the caller's main script again.
     """
-    task = [sys.executable, "-m", "mesocore.embedded", str(out), json.dumps(job)]
+    task = [sys.executable, "-m", "mesocore.embedded", str(out), json.dumps(job), str(CHUNK)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     workers = [
         subprocess.Popen([*task, str(k)], env=environment, stderr=subprocess.PIPE, text=True)
@@ -122,22 +124,22 @@ def _in_processes(out: Path, steps: int, job: dict, progress: bool) -> None:
         raise RuntimeError("a process that renders failed:\n" + "\n".join(filter(None, errors)))
 
 
-def _work(out: Path, job: dict, worker: int) -> None:
+def _work(out: Path, job: dict, chunk: int, worker: int) -> None:
     torch.set_num_threads(1)
     parent = os.getppid()
-    chunks = range(0, (job["count"] + 1) // 2, CHUNK)
+    chunks = range(0, (job["count"] + 1) // 2, chunk)
     for first in chunks[worker::WORKERS]:
         if os.getppid() != parent:  # killed: its successor starts workers of its own
             return
-        _chunk(out, first, **job)
+        _chunk(out, first, chunk, **job)
 
 
-def _chunk(out: Path, first: int, count: int, size: int, set_seed: int) -> None:
+def _chunk(out: Path, first: int, chunk: int, count: int, size: int, set_seed: int) -> None:
     note = _part(out / ".parts", first)
     if note.exists():
         return
     rows = []
-    for group in range(first, min(first + CHUNK, (count + 1) // 2)):
+    for group in range(first, min(first + chunk, (count + 1) // 2)):
         for image, row in _group(group, size, set_seed, with_fake=2 * group + 1 < count):
             runtime.write_bytes(out / row["path"], encode_jpeg(image, row["quality"]))
             rows.append(row)
@@ -170,7 +172,7 @@ def _group(
         faces = [Face.from_row(look) for look in looks]
         donor = 1 - edited
         result, strengths = _edit(rng, names, pictures, faces, edited)
-        while result.mask.mean() < LEAST:
+        while not _visible(result.image, pictures[edited]):
             result, strengths = _edit(rng, names, pictures, faces, edited)
         more = {"edit": "+".join(names), "steps": "; ".join(result.steps)}
         more["strengths"] = "+".join(f"{s:.3f}" for s in strengths)
@@ -203,5 +205,10 @@ def _edit(
     return Edited(result.image, (result.image != image).any(axis=2), steps), strengths
 
 
+def _visible(edited: np.ndarray, original: np.ndarray) -> bool:
+    change = np.abs(edited.astype(np.int16) - original).max(axis=2)
+    return (change >= LEAST_CHANGE).mean() >= LEAST_SHARE
+
+
 if __name__ == "__main__":
-    _work(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]))
+    _work(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -10,59 +10,70 @@ from torch import Tensor
 from mesocore.scene import Scene, bump, inside, over
 
 
-def eyes(scene: Scene, image: Tensor) -> Tensor:
-    """Both eyes: white, iris, pupil, catchlight, lashes and the crease of the lid."""
+def eye(scene: Scene, image: Tensor, side: int) -> Tensor:
+    """The left (-1) or right (1) eye: white, iris, pupil, catchlight, lashes, the lid's crease."""
     look, pixel = scene.look, scene.pixel
-    for side in (-1, 1):
-        dx = scene.fx - side * look["eye_apart"]
-        dy = scene.fy - look["eye_y"] - side * look["eye_slant"] * dx
-        t = (dx / look["eye_width"]).clamp(-1.2, 1.2)
-        upper = look["eye_open"] * (1 - t**2)
-        lower = -0.6 * look["eye_open"] * (1 - t**2)
-        opening = torch.minimum(dy + upper, -dy - lower)  # positive between the lids
-        shadow = 0.35 + 0.65 * inside(dy + upper - 0.03, 0.012)
-        white = scene.colour(0.62, 0.57, 0.54) * (scene.shade * 0.75 * shadow)[:, None]
-        image = over(image, white, inside(opening, 0.7 * pixel))
-        ix = dx - look["gaze_x"] * look["eye_width"] * 0.6
-        iy = dy - look["gaze_y"] * look["eye_open"] * 0.5
-        radius = (ix**2 + iy**2).sqrt()
-        size = 0.46 * look["eye_width"]
-        hue, light = look["iris_hue"], 0.02 + 0.20 * look["iris_light"] ** 3
-        iris = scene.colour(light * (1.1 - 0.6 * hue), light * 0.9, light * (0.45 + 0.9 * hue))
-        rays = scene.strands(0, torch.atan2(iy, ix) * 0.9, radius * 2)
-        rim = 1 - 0.6 * inside(radius - 0.8 * size, 0.1 * size)
-        iris = iris * ((1 + 0.3 * rays) * rim * shadow * (0.5 + 0.6 * scene.shade))[:, None]
-        open_ = inside(opening, 0.7 * pixel)
-        image = over(image, iris, inside(size - radius, 0.7 * pixel) * open_)
-        image = over(image, scene.colour(0.006, 0.006, 0.006),
-                     inside(0.42 * size - radius, 0.6 * pixel) * open_)  # fmt: skip
-        spark = (ix - 0.3 * size * torch.sign(look["light_x"])) ** 2 + (iy + 0.3 * size) ** 2
-        image = over(image, scene.colour(0.95, 0.95, 0.95),
-                     bump(spark.sqrt(), 0.14 * size + 0.4 * pixel) * open_ * 0.9)  # fmt: skip
-        within = inside(1.05 - t.abs(), 0.05)
-        lash = bump(dy + upper, 0.012 + 0.5 * pixel) * within
-        image = image * (1 - 0.85 * lash)[:, None]
-        image = image * (1 - 0.25 * bump(dy + lower, 0.010) * within)[:, None]
-        crease = bump(dy + 1.25 * upper + 0.035, 0.014) * within * look["lids"]
-        bag = bump(-dy - 1.9 * lower + 0.02, 0.02) * within * look["wrinkles"]
-        image = image * (1 - 0.40 * crease - 0.18 * bag)[:, None]
-    return image
+    dx = scene.fx - side * look["eye_apart"]
+    dy = scene.fy - look["eye_y"] - side * look["eye_slant"] * dx
+    t = (dx / look["eye_width"]).clamp(-1.2, 1.2)
+    upper = look["eye_open"] * (1 - t**2)
+    lower = -0.6 * look["eye_open"] * (1 - t**2)
+    opening = inside(torch.minimum(dy + upper, -dy - lower), 0.7 * pixel)  # between the lids
+    shadow = 0.30 + 0.70 * inside(dy + upper - 0.03, 0.012)
+    ball = scene.shade.clamp(max=1.3) * shadow * (1 - 0.35 * t**2)
+    image = over(image, scene.colour(0.50, 0.44, 0.41) * ball[:, None], opening)
+    ix = dx - look["gaze_x"] * look["eye_width"] * 0.5
+    iy = dy + 0.1 * look["eye_open"] - look["gaze_y"] * look["eye_open"] * 0.4
+    radius = (ix**2 + iy**2).sqrt()
+    size = 0.44 * look["eye_width"]
+    iris = _iris_colour(scene)
+    rays = scene.strands(0, torch.atan2(iy, ix) * 0.9, radius * 2)
+    rim = 1 - 0.65 * inside(radius - 0.8 * size, 0.1 * size)
+    iris = iris * ((1 + 0.3 * rays) * rim * (0.25 + 0.75 * ball))[:, None]
+    image = over(image, iris, inside(size - radius, 0.7 * pixel) * opening)
+    image = over(image, scene.colour(0.006, 0.006, 0.006),
+                 inside(0.42 * size - radius, 0.6 * pixel) * opening)  # fmt: skip
+    spark = (ix - 0.3 * size * torch.sign(look["light_x"])) ** 2 + (iy + 0.3 * size) ** 2
+    image = over(image, scene.colour(0.95, 0.95, 0.95),
+                 bump(spark.sqrt(), 0.13 * size + 0.3 * pixel) * opening * 0.9)  # fmt: skip
+    return _lids(scene, image, dy, t, upper, lower)
 
 
-def brows(scene: Scene, image: Tensor) -> Tensor:
-    """Arched bands of short hairs above the eyes."""
+def _iris_colour(scene: Scene) -> Tensor:
+    """Brown to amber for most, grey, green or blue for some of the fairer."""
     look = scene.look
-    for side in (-1, 1):
-        t = side * (scene.fx - side * look["eye_apart"]) / 0.20  # -1 at the nose, 1 outside
-        arch = look["brow_arch"] * 0.06 * (1 - (t - 0.2) ** 2)
-        dy = scene.fy - (look["eye_y"] - look["brow_y"]) + arch
-        thick = look["brow_thick"] * (1.1 - 0.6 * t.clamp(-1, 1).clamp(min=0))
-        hairs = scene.strands(1, scene.fx * side + 0.7 * scene.fy, scene.fy * 0.2)
-        band = inside(thick - dy.abs() + 0.012 * hairs, 0.012)
-        ends = inside(1 - t.abs() + 0.1 * hairs, 0.06)
-        mask = look["brow_dark"] * band * ends * (0.8 + 0.2 * hairs).clamp(0, 1)
-        image = over(image, _hair_colour(scene) * 0.6 * (0.4 + 0.6 * scene.shade)[:, None], mask)
-    return image
+    pale = (look["iris_light"] * (1.25 - look["melanin"])).clamp(0, 1) ** 2
+    brown = scene.colour(0.060, 0.026, 0.010)
+    hue = look["iris_hue"]
+    light = scene.colour(0.10 - 0.03 * hue, 0.13 + 0.02 * hue, 0.07 + 0.17 * hue)
+    return brown + (light - brown) * pale[:, None]
+
+
+def _lids(
+    scene: Scene, image: Tensor, dy: Tensor, t: Tensor, upper: Tensor, lower: Tensor
+) -> Tensor:
+    look = scene.look
+    within = inside(1.05 - t.abs(), 0.05)
+    lash = bump(dy + upper, 0.012 + 0.5 * scene.pixel) * within
+    image = image * (1 - 0.85 * lash)[:, None]
+    image = image * (1 - 0.30 * bump(dy + lower, 0.010) * within)[:, None]
+    crease = bump(dy + 1.25 * upper + 0.035, 0.014) * within * look["lids"]
+    bag = bump(-dy - 1.9 * lower + 0.02, 0.02) * within * look["wrinkles"]
+    return image * (1 - 0.40 * crease - 0.20 * bag)[:, None]
+
+
+def brow(scene: Scene, image: Tensor, side: int) -> Tensor:
+    """The left (-1) or right (1) brow: an arched band of short hairs."""
+    look = scene.look
+    t = side * (scene.fx - side * look["eye_apart"]) / 0.20  # -1 at the nose, 1 outside
+    arch = look["brow_arch"] * 0.06 * (1 - (t - 0.2) ** 2)
+    dy = scene.fy - (look["eye_y"] - look["brow_y"]) + arch
+    thick = look["brow_thick"] * (1.1 - 0.6 * t.clamp(-1, 1).clamp(min=0))
+    hairs = scene.strands(1, scene.fx * side + 0.7 * scene.fy, scene.fy * 0.2)
+    band = inside(thick - dy.abs() + 0.012 * hairs, 0.012)
+    ends = inside(1 - t.abs() + 0.1 * hairs, 0.06)
+    mask = look["brow_dark"] * band * ends * (0.8 + 0.2 * hairs).clamp(0, 1)
+    return over(image, _hair_colour(scene) * 0.6 * (0.4 + 0.6 * scene.shade)[:, None], mask)
 
 
 def mouth(scene: Scene, image: Tensor) -> Tensor:
@@ -79,7 +90,8 @@ def mouth(scene: Scene, image: Tensor) -> Tensor:
     full = 1.15 * look["lip"] * (1 - t**2).clamp(min=0) ** 0.7
     lips = torch.minimum(dy + gap + bow, -dy + gap + full)
     redder = torch.stack(
-        [1 - 0.05 * look["lip_red"], 0.75 - 0.35 * look["lip_red"], 0.8 - 0.3 * look["lip_red"]], 1
+        [0.95 - 0.1 * look["lip_red"], 0.62 - 0.3 * look["lip_red"], 0.66 - 0.28 * look["lip_red"]],
+        1,
     )
     lines = 1 + 0.10 * scene.strands(1, scene.fx, scene.fy * 0.15)
     colour = scene.skin * redder * (lines * 0.95)[:, None]
@@ -118,7 +130,7 @@ def back_hair(scene: Scene, image: Tensor) -> Tensor:
     reach = 0.35 + 1.1 * look["hair_long"].clamp(min=0)
     wide = look["width"] + look["hair_volume"] * (0.9 + 0.25 * scene.cloud(2, 7))
     above = ((scene.y + 0.15) / 1.1) ** 2 * (scene.y < -0.15)
-    ends = (reach - scene.y + 0.15 * scene.cloud(3, 16)) * 2
+    ends = (reach - scene.y + 0.06 * scene.cloud(3, 16)) * 2
     shape = torch.minimum(1 - (scene.x / wide) ** 2 - above, ends)
     mask = inside(shape, 0.05) * inside(look["hair_long"], 0.02) * inside(-look["bald"], 0.02)
     texture = 1 + 0.35 * scene.strands(
@@ -133,7 +145,7 @@ def hair(scene: Scene, image: Tensor) -> Tensor:
     look = scene.look
     lift = look["hair_volume"]
     curl = look["hair_curl"]
-    wave = (0.02 + 0.08 * curl) * scene.cloud(1, 8) + 0.03 * curl * scene.cloud(2, 30)
+    wave = (0.02 + 0.06 * curl) * scene.cloud(1, 8) + 0.03 * curl * scene.cloud(2, 30)
     cap = 1 - (scene.x / (look["width"] + 0.65 * lift + wave)) ** 2
     cap = cap - ((scene.y + 0.05) / (1 + lift + wave)) ** 2
     # the hairline: high over the forehead, down to the ears at the temples
@@ -176,7 +188,8 @@ def glasses(scene: Scene, image: Tensor) -> Tensor:
 
 def _hair_colour(scene: Scene) -> Tensor:
     look = scene.look
-    light = 0.012 + 0.45 * (1 - look["hair_dark"]) ** 3
+    dark = (look["hair_dark"] + 0.6 * (look["melanin"] - 0.35)).clamp(0, 1)
+    light = 0.010 + 0.40 * (1 - dark) ** 3
     red = 0.35 + 0.3 * look["hair_red"]
     grey = 0.7 * look["grey"].clamp(min=0)[:, None]
     colour = scene.colour(light, light * (0.85 - red * 0.35), light * (0.6 - red * 0.5))

@@ -132,15 +132,15 @@ def liquify(
 def heal(
     image: np.ndarray, face: Face | None = None, strength: float = 1.0, seed: int = 0
 ) -> Edited:
-    """Covers two to four patches of the face with skin from beside them, by Poisson or feather.
+    """Covers three to six patches of the face with skin from beside them, by Poisson or feather.
 
     What a retoucher does to a mole or a scar. `strength` is the opacity of the patches.
     """
     face, rng = _start(image, face, strength, seed)
     result, size = image, image.shape[:2]
-    count = int(rng.integers(2, 5))
+    count = int(rng.integers(3, 7))
     for _ in range(count if strength else 0):
-        radius = rng.uniform(0.18, 0.34) * face.unit
+        radius = rng.uniform(0.22, 0.40) * face.unit
         shape, offset = _spot(image, face, radius, rng)
         move = np.array([[1, 0, -offset[0]], [0, 1, -offset[1]]])  # the whole photograph, moved
         patch = cv2.warpAffine(result, move, size[::-1], borderMode=cv2.BORDER_REFLECT)
@@ -161,8 +161,8 @@ def smooth(
     `strength` is the opacity of the smoothed layer; the seed varies how much it smooths.
     """
     face, rng = _start(image, face, strength, seed)
-    reach = max(1.0, rng.uniform(0.06, 0.10) * face.unit)
-    smoothed = cv2.bilateralFilter(image, 0, rng.uniform(30, 55), reach)
+    reach = max(1.0, rng.uniform(0.07, 0.12) * face.unit)
+    smoothed = cv2.bilateralFilter(image, 0, rng.uniform(40, 70), reach)
     skin = _part_shape(image.shape[:2], face, "face", 1.15)
     for part in ("eyes", "mouth"):
         skin &= ~_part_shape(image.shape[:2], face, part, 0.75)
@@ -206,12 +206,12 @@ def _spot(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where to heal, bool `(H, W)`, and how far away to take it from, whole pixels `(x, y)`.
 
-    Of eight tries the one whose source is most like its target: skin is not healed with hair.
+    Of four tries the one whose source is most like its target: skin is not healed with hair.
     """
     height, width = image.shape[:2]
     soft = cv2.GaussianBlur(image, (0, 0), radius / 2).astype(float)
     tries = []
-    for _ in range(8):
+    for _ in range(4):
         centre = face.points().mean(0) + rng.uniform(-0.9, 0.9, 2) * face.unit
         angle = rng.uniform(0, 2 * np.pi)
         offset = np.rint(rng.uniform(1.2, 2.2) * radius * np.array([np.cos(angle), np.sin(angle)]))

@@ -6,6 +6,9 @@ height field: an ellipsoid with nose, sockets, brows, cheeks, lips and chin on i
 does to it follows from its slope.
 """
 
+import copy
+import functools
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -40,7 +43,8 @@ class Scene:
         self.x = (cos * du + sin * dv) / look["scale"]
         self.y = (-sin * du + cos * dv) / look["scale"]
         self.pixel = 2 / size / look["scale"]  # in head units
-        self.outline = 1 - (self.x / self._half_width()) ** 2 - self.y**2  # 0 on the rim
+        crown, chin = self.y.clamp(max=0), self.y.clamp(min=0)
+        self.outline = 1 - (self.x / self._half_width()) ** 2 - crown**2 - chin**2.7  # 0 on the rim
         # features sit on the curved front of the head and move as it turns
         front = self.outline.clamp(min=0).sqrt()
         self.fx = self.x - DEPTH * look["yaw"] * front
@@ -54,16 +58,34 @@ class Scene:
 
     def cloud(self, channel: int, cells: int) -> Tensor:
         """Smooth noise `(N, S, S)` with about `cells` hills a side."""
-        tile = self.tiles[:, channel : channel + 1, :cells, :cells]
-        return functional.interpolate(
-            tile, (self.size, self.size), mode="bicubic", align_corners=False
-        )[:, 0]
+        weights = _spline(cells, self.size)
+        return weights @ self.tiles[:, channel, :cells, :cells] @ weights.T
 
     def strands(self, channel: int, across: Tensor, along: Tensor) -> Tensor:
-        """Noise `(N, S, S)` that is fine in one direction and long in the other (head units)."""
-        grid = torch.stack([_fold(across), _fold(along)], dim=-1)
+        """Noise like the maps given, fine in one direction and long in the other (head units)."""
+        grid = torch.stack([across, along], dim=-1)
         tile = self.tiles[:, channel : channel + 1]
-        return functional.grid_sample(tile, grid, mode="bilinear", align_corners=False)[:, 0]
+        return functional.grid_sample(
+            tile, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+        )[:, 0]
+
+    def window(self, x: Tensor, y: Tensor, width: Tensor | float, height: float) -> "Scene":
+        """The part of the scene around a point of the face: maps `(N, h, w)`, same parameters.
+
+        `place` says where it lies: `image[..., *part.place]`. With several faces in a batch it
+        covers them all.
+        """
+        near = (((self.fx - x).abs() < width) & ((self.fy - y).abs() < height)).any(0)
+        rows, columns = near.any(1).nonzero(), near.any(0).nonzero()
+        part = copy.copy(self)
+        if len(rows) == 0:
+            part.place = (slice(0, 0), slice(0, 0))
+        else:
+            part.place = (slice(int(rows[0]), int(rows[-1]) + 1),
+                          slice(int(columns[0]), int(columns[-1]) + 1))  # fmt: skip
+        for name in ("x", "y", "fx", "fy", "outline", "shade", "gloss", "skin"):
+            setattr(part, name, getattr(self, name)[..., *part.place])
+        return part
 
     def colour(self, *rgb: Tensor | float) -> Tensor:
         """Three numbers or `(N, 1, 1)` tensors as a colour `(N, 3, 1, 1)`."""
@@ -74,14 +96,19 @@ class Scene:
         """A wall, a room out of focus or foliage: muted colours, soft shapes, a few edges."""
         look = self.look
         base = self.colour(look["back_r"], look["back_g"], look["back_b"])
-        base = 0.35 * base + 0.65 * base.mean(1, keepdim=True)
+        base = 0.3 * base + 0.7 * base.mean(1, keepdim=True)
         busy = look["back_busy"]
-        hills = busy * (0.5 * self.cloud(0, 4) + 0.35 * self.cloud(1, 9))
-        tint = 0.12 * busy[:, None] * torch.stack([self.cloud(c, 6) for c in range(3)], dim=1)
+        hills = busy * (0.35 * self.cloud(0, 4) + 0.30 * self.cloud(1, 9))
+        warm = 0.16 * busy * self.cloud(2, 5)
+        leaves = 0.35 * busy * self.cloud(3, 11).clamp(min=0) * (look["back_g"] > look["back_r"])
+        tint = torch.stack([1 + warm - leaves, 1 + 0.3 * warm, 1 - warm - 1.5 * leaves], dim=1)
+        # the corner of a room, a door or a shelf, out of focus
         corner = self.u * torch.cos(9 * busy) + 0.25 * self.v * torch.sin(9 * busy)
-        wall = inside(corner - 0.8 * look["parting"], 0.02) - 0.5
-        light = 0.8 + 0.2 * self.v * torch.sign(look["light_y"]) + 0.25 * wall * (busy > 0.4)
-        return (base * (light + hills)[:, None].clamp(min=0.15) * (1 + tint)).clamp(0.01, 1)
+        wall = inside(corner - 0.8 * look["parting"], 0.03) - 0.5
+        post = inside(0.12 - (corner + look["parting"]).abs(), 0.03) * (busy > 0.6)
+        light = 0.85 + 0.2 * self.v * torch.sign(look["light_y"]) + 0.3 * wall * (busy > 0.3)
+        light = (light + hills) * (1 - 0.45 * post)
+        return (base * light[:, None].clamp(min=0.12) * tint.clamp(min=0.3)).clamp(0.01, 0.85)
 
     def _height(self) -> Tensor:
         look, x, y = self.look, self.fx, self.fy
@@ -108,24 +135,25 @@ class Scene:
 
     def _light(self, z: Tensor) -> tuple[Tensor, Tensor]:
         look = self.look
-        z = z + 0.006 * look["pores"] * self.tiles_fine()
+        z = z + 0.012 * look["pores"] * self.tiles_fine()
         step = float(2 / self.size)
-        dv, du = torch.gradient(z, spacing=step, dim=(1, 2))
-        normal = torch.stack([-du * look["scale"], -dv * look["scale"], torch.ones_like(z)], dim=0)
-        normal = normal / normal.norm(dim=0)
         one = torch.ones_like(look["key"])
+        dv, du = torch.gradient(z, spacing=step, dim=(1, 2))
+        nx, ny = -du * look["scale"], -dv * look["scale"]
+        length = (nx * nx + ny * ny + 1).sqrt()
 
-        def towards(x: Tensor, y: Tensor) -> Tensor:
-            vector = torch.stack([x * one, y * one, one], dim=0)
-            return vector / vector.norm(dim=0)
+        def facing(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
+            """Cosine of the angle between the surface and the direction `(x, y, z)`."""
+            return (nx * x + ny * y + z) / (length * (x * x + y * y + z * z).sqrt())
 
-        key, fill = towards(look["light_x"], look["light_y"]), towards(look["fill_side"], 0.1 * one)
         wrap = 0.25  # light bends a little round: a large source and skin that scatters
-        lit = ((normal * key).sum(0) + wrap).clamp(min=0) / (1 + wrap)
+        lit = (facing(look["light_x"], look["light_y"], one) + wrap).clamp(min=0) / (1 + wrap)
         shade = look["ambient"] + look["key"] * lit
-        shade = shade + look["fill"] * (normal * fill).sum(0).clamp(min=0)
-        half = key + torch.tensor([0.0, 0.0, 1.0])[:, None, None, None]
-        gloss = (normal * half / half.norm(dim=0)).sum(0).clamp(min=0) ** 24
+        shade = shade + look["fill"] * facing(look["fill_side"], 0.1 * one, one).clamp(min=0)
+        # half way between the light and the viewer
+        distance = (look["light_x"] ** 2 + look["light_y"] ** 2 + 1).sqrt()
+        gloss = facing(look["light_x"], look["light_y"], 1 + distance).clamp(min=0) ** 20
+        gloss = gloss * (1 + 0.25 * self.tiles_fine()).clamp(min=0)  # pores break it up
         return shade, look["shine"] * look["key"] * gloss
 
     def tiles_fine(self) -> Tensor:
@@ -141,7 +169,7 @@ class Scene:
         flush = flush + 0.6 * bump(self.fx, 0.10) * bump(self.fy - 0.28, 0.09)
         mottle = look["mottle"] * (self.cloud(0, 12) + 0.7 * self.cloud(1, 40))
         tone = 1 + mottle + look["pores"] * self.tiles_fine()
-        red = 0.30 * look["redness"] * flush
+        red = 0.22 * look["redness"] * flush
         colour = base * tone[:, None]
         colour = colour * torch.stack([1 + 0 * red, 1 - red, 1 - 0.8 * red], dim=1)
         spots = inside(self.strands(3, self.x * 0.9, self.y * 0.9) - 1.6, 0.15)
@@ -157,20 +185,26 @@ class Scene:
         width = look["neck"] * (1 + 0.25 * (self.y - 0.9).clamp(min=0))
         mask = inside(width - (self.x - 0.1 * look["yaw"]).abs(), 1.5 * self.pixel)
         mask = mask * inside(self.y - 0.3, 0.05)
-        under = 0.55 + 0.35 * inside(self.y - 1.25, 0.12)  # the chin's shadow
+        # the jaw's shadow: its outline once more, further down
+        crown, chin = (self.y - 0.20).clamp(max=0), (self.y - 0.20).clamp(min=0)
+        jaw = 1 - (self.x / self._half_width()) ** 2 - crown**2 - chin**2.7
+        under = 0.92 - 0.52 * inside(jaw, 0.10)
         side = 1 - 0.35 * (self.x / width).clamp(-1, 1) * torch.sign(-look["light_x"])
         light = look["ambient"] + 0.7 * look["key"] * under * side
         return over(image, self.skin * light[:, None], mask)
 
     def clothes(self, image: Tensor) -> Tensor:
         look = self.look
-        shoulder = 1.28 + 0.28 * self.x.abs() ** 1.6 - 0.18 * bump(self.x, 0.3 * look["chin"])
+        shoulder = 1.26 + 0.13 * self.x.abs() ** 2.2 - 0.14 * bump(self.x, 0.35 * look["chin"])
         collar = 0.30 * bump(self.x, look["neck"] * 0.75)
         mask = inside(self.y - shoulder - collar, 2 * self.pixel)
         base = self.colour(look["cloth_r"], look["cloth_g"], look["cloth_b"])
+        base = 0.55 * base + 0.45 * base.mean(1, keepdim=True)
         folds = 1 + 0.18 * self.cloud(1, 9) + 0.06 * self.tiles_fine()
         stripes = 1 - 0.5 * inside(torch.sin(self.x * 14), 0.15) * inside(look["stripes"], 0.05)
-        light = look["ambient"] + 0.6 * look["key"]
+        turned = 1 - 0.3 * (self.x / 1.5).clamp(-1, 1) * torch.sign(-look["light_x"])
+        hem = 1 - 0.4 * bump(self.y - shoulder - collar, 0.05)  # the collar's edge
+        light = (look["ambient"] + 0.6 * look["key"]) * turned * hem
         return over(image, base * (folds * stripes * light)[:, None], mask)
 
     def head(self, image: Tensor) -> Tensor:
@@ -186,6 +220,10 @@ class Scene:
         return over(image, self.lit(self.skin), inside(self.outline, 2.5 * self.pixel))
 
 
-def _fold(position: Tensor) -> Tensor:
-    """Any coordinate into -1..1, to and fro, so that a tile repeats without a seam."""
-    return 1 - (torch.remainder(position + 1, 4) - 2).abs()
+@functools.cache
+def _spline(cells: int, size: int) -> Tensor:
+    """Cubic interpolation from `cells` values to `size`, as a matrix `(size, cells)`."""
+    unit = torch.eye(cells)[None, None]
+    return functional.interpolate(unit, (size, cells), mode="bicubic", align_corners=False)[
+        0, 0
+    ].contiguous()

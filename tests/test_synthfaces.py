@@ -26,6 +26,16 @@ def test_an_image_depends_on_its_seed_alone(faces):
     assert torch.equal(alone[0], faces[0][7])
 
 
+def test_threads_and_company_leave_every_bit_alone(faces):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1 if before > 1 else 2)
+        other, _ = synthfaces.render([11, 2], size=64)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(other, faces[0][[11, 2]])
+
+
 def test_no_two_look_alike(faces):
     flat = faces[0].float().flatten(1)
     distance = torch.cdist(flat, flat) / flat.shape[1] ** 0.5
@@ -42,21 +52,20 @@ def test_landmarks_lie_in_the_picture_and_in_order(faces):
 
 
 def test_eyes_are_where_the_landmarks_say():
-    images, table = synthfaces.render(range(24), size=128)
+    images, table = synthfaces.render(range(12), size=128)
     dark = 0
     for image, (_, row) in zip(images.float().mean(1), table.iterrows(), strict=True):
         x, y = round(row["right_eye_x"]), round(row["right_eye_y"])
         eye = image[max(y - 6, 0) : y + 7, max(x - 6, 0) : x + 7]
         cheek = image[y + 14 : y + 20, max(x - 4, 0) : x + 5]
         dark += float(eye.min()) < 0.8 * float(cheek.median())
-    assert dark >= 20
+    assert dark >= 10
 
 
 def test_skin_tones_spread_over_the_whole_range():
-    low, high = synthfaces.LOOK["melanin"]
-    _, table = synthfaces.render(range(48), size=64)
-    shares, _ = np.histogram(table["melanin"], bins=4, range=(low, high))
-    assert shares.min() >= 4
+    _, table = synthfaces.render(range(24), size=64)
+    shares, _ = np.histogram(table["melanin"], bins=4, range=synthfaces.LOOK["melanin"])
+    assert shares.min() >= 2
 
 
 def test_mistakes_are_named():

@@ -1,0 +1,124 @@
+"""Edits: identity at strength 0, exact masks, determinism, and that each does what it says."""
+
+import numpy as np
+import pytest
+
+from mesocore import blending, retouch, synthfaces
+from mesocore.retouch import Face
+from mesocore.runtime import UserError
+
+SIZE = 96
+EDITS = {
+    "splice eyes": lambda p, **k: retouch.splice(p[0][0], p[1][0], "eyes", p[0][1], p[1][1], **k),
+    "splice nose": lambda p, **k: retouch.splice(p[0][0], p[1][0], "nose", p[0][1], p[1][1], **k),
+    "splice mouth": lambda p, **k: retouch.splice(p[0][0], p[1][0], "mouth", p[0][1], p[1][1], **k),
+    "splice face": lambda p, **k: retouch.splice(p[0][0], p[1][0], "face", p[0][1], p[1][1], **k),
+    "liquify": lambda p, **k: retouch.liquify(*p[0], **k),
+    "heal": lambda p, **k: retouch.heal(*p[0], **k),
+    "smooth": lambda p, **k: retouch.smooth(*p[0], **k),
+}
+
+
+@pytest.fixture(scope="module")
+def people():
+    images, table = synthfaces.render([3, 4], SIZE)
+    arrays = images.permute(0, 2, 3, 1).numpy()
+    rows = [row for _, row in table.iterrows()]
+    return [(a.copy(), Face.from_row(row)) for a, row in zip(arrays, rows, strict=True)]
+
+
+@pytest.fixture(params=EDITS)
+def edit(request):
+    return EDITS[request.param]
+
+
+def test_strength_0_is_the_identity(edit, people):
+    for seed in range(3):
+        edited = edit(people, strength=0.0, seed=seed)
+        assert np.array_equal(edited.image, people[0][0])
+        assert not edited.mask.any() and edited.steps == []
+
+
+def test_the_mask_is_exactly_what_changed_and_lies_on_the_face(edit, people):
+    before, face = people[0]
+    for seed in range(4):
+        edited = edit(people, strength=0.8, seed=seed)
+        assert edited.image.dtype == np.uint8 and edited.mask.dtype == bool
+        assert np.array_equal(edited.mask, (edited.image != before).any(axis=2))
+        assert 0.002 < edited.mask.mean() < 0.5 and len(edited.steps) == 1
+        y, x = np.nonzero(edited.mask)
+        centre = face.points().mean(0)
+        assert np.hypot(x - centre[0], y - centre[1]).max() < 2.6 * face.unit
+
+
+def test_an_edit_is_a_function_of_its_seed(edit, people):
+    images = [edit(people, strength=0.9, seed=seed).image for seed in (1, 1, 2, 3)]
+    assert np.array_equal(images[0], images[1])
+    assert any(not np.array_equal(images[0], other) for other in images[2:])
+
+
+def test_more_strength_changes_more(edit, people):
+    before = people[0][0].astype(float)
+    change = [np.abs(edit(people, strength=s, seed=5).image - before).sum() for s in (0.2, 1.0)]
+    assert change[0] < change[1]
+
+
+def test_the_input_is_left_alone(edit, people):
+    copies = [image.copy() for image, _ in people]
+    edit(people, seed=1).image[:] = 0
+    assert all(np.array_equal(a, b[0]) for a, b in zip(copies, people, strict=True))
+
+
+def test_without_landmarks_the_middle_is_edited():
+    rng = np.random.default_rng(0)
+    image = rng.integers(60, 200, (80, 100, 3), dtype=np.uint8)
+    mask = retouch.splice(image, image[::-1].copy(), "face", seed=1).mask
+    assert mask[40, 50] and not mask[:, :10].any() and not mask[:, -10:].any()
+
+
+def test_splicing_a_picture_into_itself_moves_nothing(people):
+    (image, face), _ = people
+    for seed in range(4):  # both kinds of blending
+        edited = retouch.splice(image, image, "nose", face, face, seed=seed)
+        assert np.abs(edited.image.astype(int) - image).max() <= 4  # rounding, CIELAB and back
+
+
+def test_a_splice_takes_content_of_the_donor_in_colours_of_the_target(people):
+    (image, face), _ = people
+    donor = np.zeros_like(image)
+    donor[::2] = 255  # stripes of another brightness
+    edited = retouch.splice(image, donor, "nose", face, face, seed=2)
+    x, y = np.rint(face.nose).astype(int)
+    rows = edited.image[y - 4 : y + 4, x].astype(float).mean(1)
+    before = image[y - 4 : y + 4, x].astype(float).mean(1)
+    assert np.abs(np.diff(rows)).mean() > 2 * np.abs(np.diff(before)).mean()
+
+
+def test_smoothing_takes_noise_from_skin_and_keeps_edges(people):
+    image = np.full((SIZE, SIZE, 3), 120, dtype=np.uint8)
+    image[:, SIZE // 2 :] = 240
+    noisy = image + np.random.default_rng(0).integers(0, 12, image.shape, dtype=np.uint8)
+    edited = retouch.smooth(noisy, seed=0)
+    cheek = (slice(56, 60), slice(36, 44))
+    assert edited.mask[cheek].mean() > 0.8
+    assert edited.image[cheek].std() < 0.5 * noisy[cheek].std()
+    step = edited.image[58, 50].astype(int) - edited.image[58, 45]
+    assert step.min() > 100
+
+
+def test_poisson_blending_stays_in_place():
+    image = np.random.default_rng(1).integers(80, 160, (64, 64, 3), dtype=np.uint8)
+    shape = np.zeros((64, 64), dtype=bool)
+    shape[20:41, 17:50] = True
+    blended = blending.poisson(image, image, shape)
+    assert np.abs(blended.astype(int) - image).max() <= 3
+
+
+def test_mistakes_are_named(people):
+    image = people[0][0]
+    with pytest.raises(UserError, match="chin"):
+        retouch.splice(image, image, "chin")
+    with pytest.raises(UserError, match="strength 1.5"):
+        retouch.smooth(image, strength=1.5)
+    with pytest.raises(UserError, match="float32"):
+        retouch.heal(image.astype(np.float32))
