@@ -16,7 +16,7 @@ from PIL import Image
 from mesocore import embedded, pixels, sources, synthfaces
 from mesocore.runtime import UserError, sha256_file
 
-COUNT, SIZE = 48, 64
+COUNT, SIZE = 32, 64
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_fakes_differ_from_their_originals_where_the_face_is(raw):
 def test_processes_and_interruptions_change_no_byte(raw, tmp_path, monkeypatch):
     out = tmp_path / "synthfaces"
     code = (
-        "import sys; from pathlib import Path; from mesocore import embedded; embedded.CHUNK = 4\n"
+        "import sys; from pathlib import Path; from mesocore import embedded; embedded.CHUNK = 3\n"
         f"embedded.build_raw(Path(sys.argv[1]), {COUNT}, {SIZE}, progress=False)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(out)], start_new_session=True)
@@ -110,7 +110,8 @@ def test_processes_and_interruptions_change_no_byte(raw, tmp_path, monkeypatch):
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     assert not (out / "groups.csv").exists()
-    monkeypatch.setattr(embedded, "CHUNK", 4)
+    monkeypatch.setattr(embedded, "CHUNK", 3)
+    monkeypatch.setattr(embedded, "WORKERS", 10)  # too many for 6 steps: it goes on in this process
     embedded.build_raw(out, COUNT, SIZE, progress=False)
     assert contents(out) == contents(raw)
 
