@@ -11,7 +11,7 @@ import typer
 from mesocore import assemble as assembling
 from mesocore import audit as auditing
 from mesocore import checkpoint, dataset, doctor, predict, results, train
-from mesocore.runtime import UserError, setup, write_json
+from mesocore.runtime import UserError, command_line, environment, setup, write_json
 
 typer_app = typer.Typer(
     no_args_is_help=True,
@@ -66,7 +66,8 @@ def audit(
     report = auditing.audit(folder)
     print(report.to_text())
     if json_file:
-        write_json(json_file, report.to_dict())
+        made = {"environment": environment(), "command": command_line()}
+        write_json(json_file, report.to_dict() | made)
     raise typer.Exit(report.exit_code)
 
 

@@ -1,8 +1,6 @@
 """One results file: what was measured, on what, by what, with what beside it."""
 
 import json
-import shlex
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +8,7 @@ import pandas as pd
 from mesocore import audit, dataset, evaluate, sources
 from mesocore.checkpoint import Detector
 from mesocore.predict import predict
-from mesocore.runtime import UserError, environment
+from mesocore.runtime import UserError, command_line, environment
 
 
 def evaluate_detector(detector: Detector, data: str | Path, split: str = "test") -> dict:
@@ -41,7 +39,7 @@ def evaluate_detector(detector: Detector, data: str | Path, split: str = "test")
         "metrics": evaluate.measure(scored, detector.threshold),
         "trivial_baseline": None if raw else audit.trivial_baseline(data, split),
         "environment": environment(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": command_line(),
     }
     if seen and split != "test":
         record["warning"] = f"the {split} split took part in training or in choosing the threshold"

@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import random
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -90,6 +91,11 @@ def environment() -> dict:
         "threads": torch.get_num_threads(),
         "gpu": cuda,
     }
+
+
+def command_line() -> str:
+    """The command that is running, without the folder it was called from."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
 def _processor() -> str:
