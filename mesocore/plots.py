@@ -130,9 +130,7 @@ def _channels_last(image: np.ndarray) -> np.ndarray:
     return array.transpose(1, 2, 0) if array.ndim == 3 and array.shape[0] == 3 else array
 
 
-def roc_curves(
-    scores: Mapping[str, tuple[np.ndarray, np.ndarray]], ax: Axes | None = None
-) -> Axes:
+def roc_curves(scores: Mapping[str, tuple[np.ndarray, np.ndarray]], ax: Axes | None = None) -> Axes:
     """ROC curves, with the area of each in its label.
 
     `scores`: name -> (labels (N,) with 1 = fake, P(fake) or any score (N,) that grows with it).

@@ -100,8 +100,9 @@ def test_every_link_between_pages_leads_somewhere(site):
 
 def test_chapters_are_linked_in_order(site):
     found = html_pages(site)
-    assert '<a rel="next" href="02_second.html">2. Why &lt; and &amp; matter →</a>' in (
-        found["01_first.html"]
+    assert (
+        '<a rel="next" href="02_second.html">2. Why &lt; and &amp; matter →</a>'
+        in (found["01_first.html"])
     )
     assert '<a rel="prev" href="01_first.html">' in found["02_second.html"]
     assert 'rel="prev"' not in found["01_first.html"]
