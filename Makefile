@@ -41,6 +41,7 @@ notebooks: $(STAMP) ## run every chapter in place, so that its outputs can be co
 
 test: $(STAMP) ## lint, unit tests, notebooks, exercises
 	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
 	@$(PY) -m pytest -n $(JOBS) --dist loadscope
 
 doctor: $(STAMP) ## check this machine: OK or FAIL per requirement, and the way out
