@@ -152,13 +152,24 @@ def _before(
 
 
 def _scored(families: dict[str, pd.DataFrame], table: pd.DataFrame, seed: int) -> list:
-    """Scores over all images, and by source where there are several that hold enough of both."""
+    """Scores over all images, and over every part that holds enough of both classes."""
     scores = shortcuts.scores(families, table, seed, "all")
-    if table["source"].nunique() == 1:
-        return scores
-    for source, rows in table.groupby("source"):
+    for scope, rows in _parts(table).items():
         groups = rows.groupby("label")["group"].nunique()
         if len(groups) == 2 and groups.min() >= shortcuts.MIN_GROUPS:
             part = {name: family.loc[rows.index] for name, family in families.items()}
-            scores += shortcuts.scores(part, rows, seed, str(source))
+            scores += shortcuts.scores(part, rows, seed, scope)
     return scores
+
+
+def _parts(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The sources, and generated and edited fakes apart beside all reals, where there are both."""
+    parts = {}
+    if table["source"].nunique() > 1:
+        parts |= {str(source): rows for source, rows in table.groupby("source")}
+    edit = table["edit"] if "edit" in table else pd.Series("", index=table.index)
+    generated, real = edit == sources.GENERATED, table["label"] == "real"
+    if generated.any() and not (generated | real).all():
+        parts["generated"] = table[real | generated]
+        parts["edited"] = table[real | ~generated]
+    return parts

@@ -1,4 +1,4 @@
-"""Photoshop-style edits of a finished photograph: splice, liquify, heal, smooth.
+"""Photoshop-style edits of a finished photograph: splice, liquify, heal, smooth, relight, levels.
 
 Images are NumPy uint8 `(H, W, 3)` RGB. Every edit takes `strength` in 0..1 (0 changes nothing) and
 a `seed`, and returns `Edited`, whose mask is exactly the pixels that changed. None of them knows
@@ -6,49 +6,14 @@ how the photograph was made: they work on any face, given its `Face` or, without
 fill the middle of the picture.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from mesocore import blending
+from mesocore.faceparts import PARTS, Face, part_shape
 from mesocore.runtime import UserError
-
-PARTS = ("eyes", "nose", "mouth", "face")
-Point = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Face:
-    """Where a face is: positions `(x, y)` in pixels; left is the picture's left."""
-
-    left_eye: Point
-    right_eye: Point
-    nose: Point
-    mouth: Point
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, float]) -> "Face":
-        """From a row of `synthfaces.render`'s table."""
-        names = cls.__dataclass_fields__
-        return cls(**{name: (float(row[f"{name}_x"]), float(row[f"{name}_y"])) for name in names})
-
-    @classmethod
-    def central(cls, height: int, width: int) -> "Face":
-        """Where the face is in an aligned crop, to within what a soft edge forgives."""
-        x, y, side = (width - 1) / 2, (height - 1) / 2, min(height, width)
-        return cls((x - 0.15 * side, y - 0.08 * side), (x + 0.15 * side, y - 0.08 * side),
-                   (x, y + 0.08 * side), (x, y + 0.22 * side))  # fmt: skip
-
-    def points(self) -> np.ndarray:
-        """float `(4, 2)`: eyes, nose, mouth."""
-        return np.array([self.left_eye, self.right_eye, self.nose, self.mouth], dtype=float)
-
-    @property
-    def unit(self) -> float:
-        """Distance between the eyes in pixels, never less than one, the measure of every edit."""
-        return max(1.0, float(np.hypot(*np.subtract(self.right_eye, self.left_eye))))
 
 
 @dataclass(frozen=True)
@@ -83,7 +48,7 @@ def splice(
         raise UserError(f"no part is called {part!r}; choose one of: {', '.join(PARTS)}")
     poisson = bool(rng.random() < 0.5)
     name = f"splice {part} ({'poisson' if poisson else 'feather'})"
-    shape = _part_shape(image.shape[:2], face, part)
+    shape = part_shape(image.shape[:2], face, part)
     warped, inside = _bring_over(donor, donor_face, face, image.shape[:2])
     shape = shape & inside
     if strength == 0 or shape.sum() < 16:
@@ -163,11 +128,66 @@ def smooth(
     face, rng = _start(image, face, strength, seed)
     reach = max(1.0, rng.uniform(0.07, 0.12) * face.unit)
     smoothed = cv2.bilateralFilter(image, 0, rng.uniform(40, 70), reach)
-    skin = _part_shape(image.shape[:2], face, "face", 1.15)
+    skin = part_shape(image.shape[:2], face, "face", 1.15)
     for part in ("eyes", "mouth"):
-        skin &= ~_part_shape(image.shape[:2], face, part, 0.75)
+        skin &= ~part_shape(image.shape[:2], face, part, 0.75)
     weight = strength * blending.feather(skin, 0.1 * face.unit)
     return _finish(image, blending.mix(image, smoothed, weight), "smooth skin")
+
+
+def relight(
+    image: np.ndarray, face: Face | None = None, strength: float = 1.0, seed: int = 0
+) -> Edited:
+    """Adds light to one side of the face and takes it from the other, in linear light.
+
+    The face is taken for an ellipsoid under one more, slightly coloured, distant lamp (Lambert's
+    law). `strength` 1 changes the light by up to 70 %.
+    """
+    face, rng = _start(image, face, strength, seed)
+    shape = part_shape(image.shape[:2], face, "face", 1.2)
+    middle = np.mean([face.left_eye, face.right_eye, face.mouth], axis=0)
+    x, y = (p / (1.4 * face.unit) for p in _offsets(image.shape[:2], middle))
+    z = np.sqrt(np.clip(1 - x**2 - y**2, 0.04, 1))
+    angle = rng.uniform(0, 2 * np.pi)
+    lamp = 0.8 * np.array([np.cos(angle), 0.6 * np.sin(angle)])
+    lit = x * lamp[0] + y * lamp[1] + 0.25 * rng.uniform(-1, 1) * z  # (H, W), about -0.8..0.8
+    tint = 1 + 0.12 * rng.uniform(-1, 1) * np.array([1, 0, -1])
+    gain = 1 + rng.uniform(0.6, 0.9) * lit[..., None] * tint
+    light = (image / 255.0) ** 2.2 * gain.clip(0.15, 2)
+    layer = np.rint(255 * light.clip(0, 1) ** (1 / 2.2)).astype(np.uint8)
+    weight = strength * blending.feather(shape, 0.25 * face.unit)
+    return _finish(image, blending.mix(image, layer, weight), "relight")
+
+
+def levels(
+    image: np.ndarray, face: Face | None = None, strength: float = 1.0, seed: int = 0
+) -> Edited:
+    """Pulls the levels of one or two parts: brighter eyes, redder lips, another skin.
+
+    Black point, white point and gamma of a channel, as in the tool of that name: what was a smooth
+    histogram gets gaps and heaps. `strength` is the opacity of the corrected layer.
+    """
+    face, rng = _start(image, face, strength, seed)
+    result, chosen = image, list(rng.choice(PARTS, int(rng.integers(1, 3)), replace=False))
+    for part in chosen:
+        values = image[part_shape(image.shape[:2], face, part)]
+        if len(values) == 0:
+            continue
+        low, high = np.percentile(values, (2, 98))
+        black, white = rng.uniform(0, 0.25) * low, high + rng.uniform(0, 0.4) * (255 - high)
+        gamma = rng.choice([-1, 1]) * rng.uniform(0.25, 0.5) + rng.uniform(-0.08, 0.08, 3)
+        ramp = (np.arange(256)[:, None] - black) / max(32.0, white - black)
+        table = np.rint(255 * ramp.clip(0, 1) ** np.exp(gamma)).astype(np.uint8)  # (256, 3)
+        layer = np.stack([table[:, c][result[..., c]] for c in range(3)], axis=2)
+        shape = part_shape(image.shape[:2], face, part, 1.1)
+        weight = strength * blending.feather(shape, 0.08 * face.unit)
+        result = blending.mix(result, layer, weight)
+    return _finish(image, result, f"levels {', '.join(chosen)}")
+
+
+def _offsets(size: tuple[int, int], centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    y, x = np.indices(size)
+    return x - centre[0], y - centre[1]
 
 
 def _start(
@@ -183,22 +203,6 @@ def _start(
 def _finish(before: np.ndarray, after: np.ndarray, step: str) -> Edited:
     mask = (before != after).any(axis=2)
     return Edited(after.copy(), mask, [step] if mask.any() else [])
-
-
-def _part_shape(size: tuple[int, int], face: Face, part: str, grow: float = 1.0) -> np.ndarray:
-    """bool `(H, W)`: an ellipse (two for the eyes) that covers a part of the face."""
-    across = np.subtract(face.right_eye, face.left_eye)
-    angle = float(np.arctan2(across[1], across[0]))
-    unit = face.unit * grow
-    if part == "eyes":
-        pair = (face.left_eye, face.right_eye)
-        left, right = (blending.ellipse(size, c, (0.46 * unit, 0.34 * unit), angle) for c in pair)
-        return left | right
-    if part == "face":
-        middle = np.mean([face.left_eye, face.right_eye, face.mouth], axis=0)
-        return blending.ellipse(size, middle, (0.95 * unit, 1.20 * unit), angle)
-    centre, axes = {"nose": (face.nose, (0.38, 0.48)), "mouth": (face.mouth, (0.62, 0.36))}[part]
-    return blending.ellipse(size, centre, (axes[0] * unit, axes[1] * unit), angle)
 
 
 def _spot(

@@ -1,9 +1,9 @@
 """What is in a source folder: which files, of which label, in which sidecar group.
 
 A label is the name of the nearest ancestor folder that is in `LABELS` (any case; the source folder
-itself counts last). Sidecars are not inputs: `groups.csv` and `params.csv` outside the label
-folders, and README and LICENSE files there. Every other file is an input, and is either a candidate
-or listed with the reason why it could not be labelled.
+itself counts last). Sidecars are not inputs: outside the label folders, `groups.csv`, `params.csv`,
+README and LICENSE files, and what lies in a folder `masks`. Every other file is an input, and is
+either a candidate or listed with the reason why it could not be labelled.
 
 `groups.csv` stands beside the label folders: `path` relative to its own folder, the group in a
 column `group` or `base_photo_group`, and optionally `edit`.
@@ -27,6 +27,8 @@ LABELS = {
          "manipulated_sequences"), "fake"),
 }  # fmt: skip
 _GROUPS = "groups.csv"
+_MASKS = "masks"
+GENERATED = "generated"  # the `edit` of a fake that is nobody's photograph
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def scan(folder: Path, name: str | None = None) -> Scan:
             unlabelled.append((origin, reason))
         elif not _label(parents) and relative.rsplit("/", 1)[-1].lower() == _GROUPS:
             sidecars.append(relative)
-        elif not _label(parents) and _is_document(relative):
+        elif not _label(parents) and _is_document(relative) or _is_mask(parents):
             continue
         elif label:
             candidates.append(Candidate(f"{folder}/{relative}", label, name, origin))
@@ -93,6 +95,11 @@ def _label(parents: list[str]) -> str | None:
 def _is_document(relative: str) -> bool:
     base = relative.rsplit("/", 1)[-1].lower()
     return base == "params.csv" or base.split(".")[0] in ("readme", "license", "licence")
+
+
+def _is_mask(parents: list[str]) -> bool:
+    """True below a folder `masks` that has no label folder above it."""
+    return _MASKS in parents and not _label(parents[: parents.index(_MASKS)])
 
 
 def _walk(folder: Path):

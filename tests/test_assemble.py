@@ -107,6 +107,13 @@ def test_near_duplicates_share_a_group_across_labels(source, tmp_path):
     assert groups.nunique() == len(groups) - 3
 
 
+def test_masks_beside_the_label_folders_are_no_images(source, tmp_path):
+    fill(source / "masks/fake", 2)
+    fill(source / "fake/masks", 3, first=2000)  # below a label, a name is only a name
+    counts = assemble([source], tmp_path / "out", size=64, progress=False).counts
+    assert counts["inputs"] == counts["accepted"] == 27
+
+
 def test_groups_come_from_the_sidecar_and_their_names_are_stable(source, tmp_path):
     rows = "path,base_photo_group,edit\nreal/00000.jpg,7,\nfake/01001.jpg,7,splice\n"
     (source / "groups.csv").write_text(rows)

@@ -100,6 +100,23 @@ def test_a_shortcut_inside_one_source_is_found(matched, tmp_path):
     assert any(text.startswith("third has only fake images") for text in report.notes)
 
 
+def test_generated_and_edited_fakes_are_scored_apart(tmp_path):
+    fill(tmp_path / "faces/real", COUNT)
+    fill(tmp_path / "faces/fake", 2 * COUNT, first=1000)
+    names = [f"{seed:05d}.jpg" for seed in range(1000, 1000 + 2 * COUNT)]
+    kinds = ["generated", "splice+heal"] * COUNT
+    for name, kind in zip(names, kinds, strict=True):
+        if kind == "generated":
+            darker = picture(int(name[:5])).point(lambda value: value // 3)
+            darker.save(tmp_path / "faces/fake" / name)
+    rows = [f"fake/{name},{name},{kind}" for name, kind in zip(names, kinds, strict=True)]
+    (tmp_path / "faces/groups.csv").write_text("\n".join(["path,group,edit", *rows]))
+    report = audit(assembled(tmp_path / "faces"))
+    assert auc(report.after, "colour", "generated") > 0.95
+    assert auc(report.after, "colour", "edited") < 0.75
+    assert {s.scope for s in report.after} == {"all", "generated", "edited"}
+
+
 def test_groups_crossing_splits_are_a_leak(matched):
     folder = assembled(matched)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mesocore import blending, retouch, synthfaces
-from mesocore.retouch import Face
+from mesocore.faceparts import Face
 from mesocore.runtime import UserError
 
 SIZE = 96
@@ -16,6 +16,8 @@ EDITS = {
     "liquify": lambda p, **k: retouch.liquify(*p[0], **k),
     "heal": lambda p, **k: retouch.heal(*p[0], **k),
     "smooth": lambda p, **k: retouch.smooth(*p[0], **k),
+    "relight": lambda p, **k: retouch.relight(*p[0], **k),
+    "levels": lambda p, **k: retouch.levels(*p[0], **k),
 }
 
 
@@ -104,6 +106,33 @@ def test_smoothing_takes_noise_from_skin_and_keeps_edges(people):
     assert edited.image[cheek].std() < 0.5 * noisy[cheek].std()
     step = edited.image[58, 50].astype(int) - edited.image[58, 45]
     assert step.min() > 100
+
+
+def test_relight_brightens_one_side_and_darkens_the_other():
+    image = np.full((SIZE, SIZE, 3), 120, dtype=np.uint8)
+    change = retouch.relight(image, seed=1).image.astype(int).mean(2) - 120
+    assert change.max() > 10 and change.min() < -10
+    y, x = np.unravel_index([change.argmax(), change.argmin()], change.shape)
+    centre = Face.central(SIZE, SIZE).points().mean(0)
+    bright, dark = (np.array([x[k], y[k]]) - centre for k in (0, 1))
+    assert bright @ dark < 0
+
+
+def test_levels_move_values_and_keep_their_order():
+    pattern = np.random.default_rng(0).integers(60, 180, (SIZE, SIZE, 1), dtype=np.uint8)
+    edited = retouch.levels(np.repeat(pattern, 3, axis=2), seed=4)
+    assert edited.mask.any() and "levels" in edited.steps[0]
+    rows, columns = np.nonzero(edited.mask)
+    y, x = int(rows.mean()), int(columns.mean())
+    window = (slice(y - 2, y + 3), slice(x - 2, x + 3))  # small: the layer's opacity is even in it
+    before, after = pattern[window].ravel().astype(int), edited.image[window][..., 0].ravel()
+    assert np.corrcoef(before, after)[0, 1] > 0.97
+
+
+def test_a_box_places_the_parts_of_an_upright_face():
+    face = Face.from_box(20, 30, 80, 110)
+    assert face.left_eye[0] < face.nose[0] < face.right_eye[0] and face.unit == 24
+    assert 30 < face.left_eye[1] < face.nose[1] < face.mouth[1] < 110
 
 
 def test_poisson_blending_stays_in_place():

@@ -1,0 +1,96 @@
+"""Trains the style-based generator that comes with the package; interrupted, it goes on.
+
+    python scripts/train_stylegan.py --out runs/stylegan
+
+Makes its own synthetic photographs first (`OUT/photographs.npy`), from seeds that no embedded set
+uses. The state is saved every few minutes. `--ship` writes the averaged generator, in half
+precision, with its record into mesocore/weights/, when the run is over or whenever wanted.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import typer
+from safetensors.torch import load_file, save
+
+from mesocore import gan, runtime, snapshots, stylegan
+
+STEP = 50  # photographs in a step that is redone after an interruption
+
+
+def photographs(out: Path, count: int, workers: int = 2) -> np.ndarray:
+    """uint8 `(count, 128, 128, 3)`, made on first use by several processes."""
+    path, notes = out / "photographs.npy", out / "photographs"
+    if not path.exists() or notes.exists():
+        notes.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            shape = (count, snapshots.SIZE, snapshots.SIZE, 3)
+            np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
+        call = [sys.executable, __file__, "--out", str(out), "--count", str(count)]
+        children = [subprocess.Popen([*call, "--worker", f"{k}/{workers}"]) for k in range(workers)]
+        if any([child.wait() for child in children]):
+            raise SystemExit("a process that renders failed; the same command goes on")
+        for note in notes.iterdir():
+            note.unlink()
+        notes.rmdir()
+    return np.load(path, mmap_mode="r")
+
+
+def render(out: Path, count: int, worker: str) -> None:
+    torch.set_num_threads(1)
+    part, parts = map(int, worker.split("/"))
+    target = np.load(out / "photographs.npy", mmap_mode="r+")
+    starts = range(0, count, STEP)[part::parts]
+    for start in runtime.progress(starts, f"photographs {worker}") if part == 0 else starts:
+        note = out / "photographs" / str(start)
+        if not note.exists():
+            seeds = stylegan.TRAINING_SEEDS[start : min(start + STEP, count)]
+            target[start : start + len(seeds)] = snapshots.take(seeds)[0]
+            target.flush()
+            note.touch()
+
+
+def ship(out: Path, count: int) -> None:
+    """The averaged generator and where it comes from, into the package."""
+    tensors = gan.load_average(out / gan.STATE).half().state_dict()
+    runtime.write_bytes(stylegan.WEIGHTS, save({k: v.contiguous() for k, v in tensors.items()}))
+    seconds = pd.read_csv(out / gan.LOG, header=None)[3].sum()
+    runtime.write_json(stylegan.WEIGHTS.with_suffix(".json"), {
+        "command": "python scripts/train_stylegan.py --out runs/stylegan",
+        "steps": int(load_file(out / gan.STATE)["steps"]), "hours": round(seconds / 3600, 2),
+        "config": json.loads((out / gan.CONFIG).read_text()),
+        "photographs": count, "training_seeds": str(stylegan.TRAINING_SEEDS),
+        "weights_sha256": runtime.sha256_file(stylegan.WEIGHTS),
+        "environment": runtime.environment(),
+    })  # fmt: skip
+
+
+def main(
+    out: Path = Path("runs/stylegan"),
+    count: int = len(stylegan.TRAINING_SEEDS),
+    worker: str = "",
+    ship_it: bool = typer.Option(False, "--ship"),
+    steps_128: int = typer.Option(0, help="steps at 128 px; 0: as configured"),
+) -> None:
+    if worker:
+        return render(out, count, worker)
+    out.mkdir(parents=True, exist_ok=True)
+    config = gan.GanConfig()
+    if steps_128:
+        last = config.phases[-1]
+        phases = (*config.phases[:-1], replace(last, steps=steps_128))
+        config = replace(config, phases=phases)
+    if not ship_it:
+        gan.train(photographs(out, count), out, config)
+    else:
+        ship(out, count)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,103 @@
+"""Training of the generator: it moves, it grows, and it resumes to the same bits."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mesocore import gan, spectral
+from mesocore.discriminator import Discriminator, deviation
+from mesocore.gan import GanConfig, Phase
+from mesocore.runtime import UserError
+
+SHORT = GanConfig(phases=(Phase(8, 3, 4), Phase(16, 3, 4)), penalty_every=2)
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    return np.random.default_rng(0).integers(0, 256, (6, 128, 128, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def finished(photographs, tmp_path_factory):
+    return gan.train(photographs, tmp_path_factory.mktemp("whole"), SHORT)
+
+
+def test_a_run_that_stopped_ends_as_one_that_did_not(photographs, finished, tmp_path, monkeypatch):
+    step = gan.Players.step
+
+    def killed(self, images, number):
+        if number == 4:
+            raise KeyboardInterrupt
+        return step(self, images, number)
+
+    monkeypatch.setattr(gan.Players, "step", killed)
+    with pytest.raises(KeyboardInterrupt):
+        gan.train(photographs, tmp_path / "run", SHORT, save_every=2)
+    monkeypatch.setattr(gan.Players, "step", step)
+    state = gan.train(photographs, tmp_path / "run", SHORT, save_every=2)
+    whole, resumed = load_file(finished), load_file(state)
+    assert whole.keys() == resumed.keys() and int(resumed["steps"]) == 6
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_layers_of_the_reached_resolutions_learn_and_others_wait(finished):
+    torch.manual_seed(SHORT.seed)
+    trained, fresh = load_file(finished), gan.Players(SHORT)
+    fresh = {f"generator.{key}": value for key, value in fresh.generator.state_dict().items()}
+
+    def moved(layer):
+        return not torch.equal(trained[f"generator.convs.{layer}.weight"],
+                               fresh[f"generator.convs.{layer}.weight"])  # fmt: skip
+
+    assert trained.keys() >= fresh.keys()
+    assert moved(0) and moved(4) and not moved(5) and not moved(10)
+
+
+def test_the_average_lags_behind(finished):
+    state = load_file(finished)
+    now, mean = state["generator.convs.0.weight"], state["average.convs.0.weight"]
+    assert not torch.equal(now, mean)
+    average = gan.load_average(finished)
+    assert torch.equal(average.convs[0].weight, mean)
+
+
+def test_resolutions_are_faded_in():
+    phases = (Phase(8, 10, 4), Phase(16, 10, 2, fade=5))
+    assert gan._where(phases, 9)[:2] == (phases[0], 1.0)
+    assert gan._where(phases, 10) == (phases[1], 0.0, 40)
+    assert gan._where(phases, 12)[1] == pytest.approx(0.4)
+    assert gan._where(phases, 17)[1] == 1.0
+    discriminator, pictures = Discriminator(), torch.randn(2, 3, 16, 16)
+    half = torch.nn.functional.avg_pool2d(pictures, 2)
+    assert torch.allclose(discriminator(pictures, 0.0), discriminator(half), atol=1e-5)
+
+
+def test_deviation_in_the_minibatch_shows_collapse():
+    same, different = torch.ones(4, 2, 4, 4), torch.randn(4, 2, 4, 4)
+    assert deviation(same).max() < 1e-3 < deviation(different).min()
+    assert deviation(different).shape == (4, 1, 4, 4)
+
+
+def test_other_settings_do_not_go_on_with_a_run(photographs, finished):
+    longer = GanConfig(phases=(Phase(8, 3, 4), Phase(16, 4, 4)), penalty_every=2)
+    assert int(load_file(gan.train(photographs, finished.parent, longer))["steps"]) == 7
+    with pytest.raises(UserError, match="other settings"):
+        gan.train(photographs, finished.parent, GanConfig(seed=1))
+
+
+def test_the_spectral_charge_is_the_difference_of_log_powers():
+    noise = torch.randn(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert spectral.gap(noise, noise) == 0
+    assert spectral.gap(2 * noise, noise) == pytest.approx(np.log(4) ** 2, rel=1e-3)
+    smooth = torch.nn.functional.avg_pool2d(noise, 3, 1, 1).requires_grad_()
+    before = spectral.gap(smooth, noise)
+    before.backward()
+    after = spectral.gap(smooth.detach() - 20 * smooth.grad, noise)
+    assert after < before  # it is a loss that can be walked down
+
+
+def test_a_wave_has_its_power_in_its_ring():
+    wave = torch.sin(2 * torch.pi * 0.2 * torch.arange(64))[None].repeat(64, 1)
+    power = spectral.log_power(wave.expand(1, 3, 64, 64))
+    assert power.shape == (1, 16) and int(power.argmax()) == int(0.2 * 2 * 16)
