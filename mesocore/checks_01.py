@@ -105,3 +105,23 @@ def split_by_group(f: Callable) -> Iterator[str]:
     names = np.array([f"face-{g}" for g in groups])
     if not np.array_equal(np.isin(names, names[np.asarray(f(names, 0.3, 0))]), f(names, 0.3, 0)):
         yield "groups that are named by words are split apart"
+
+
+@exercise
+def adain(f: Callable) -> Iterator[str]:
+    "Adaptive instance normalisation of (N, C, H, W) maps to (N, C) scales and shifts."
+    rng = np.random.default_rng(0)
+    maps = rng.normal(rng.normal(size=(2, 3, 1, 1)), 1 + rng.random((2, 3, 1, 1)), (2, 3, 16, 16))
+    scale, shift = 0.5 + rng.random((2, 3)), rng.normal(size=(2, 3))
+    got = np.asarray(f(maps, scale, shift))
+    if got.shape != maps.shape:
+        yield f"the shape is {got.shape}, should be {maps.shape}"
+        return
+    mean, deviation = got.mean((2, 3)), got.std((2, 3))
+    if not np.allclose(mean, shift, atol=1e-3):
+        yield f"map (0, 0) has the mean {mean[0, 0]:.3f}, should be its shift {shift[0, 0]:.3f}"
+    if not np.allclose(deviation, scale, rtol=1e-2):
+        yield (f"map (0, 0) has the deviation {deviation[0, 0]:.3f}, should be its scale "
+               f"{scale[0, 0]:.3f}")  # fmt: skip
+    if not np.allclose(f(maps[:1], scale[:1], shift[:1]), got[:1]):
+        yield "an image comes out differently without its neighbour: normalise each by itself"

@@ -10,7 +10,7 @@ import typer
 
 from mesocore import assemble as assembling
 from mesocore import audit as auditing
-from mesocore import checkpoint, dataset, doctor, predict, results, train
+from mesocore import checkpoint, dataset, doctor, embedded, predict, results, train
 from mesocore.runtime import UserError, command_line, environment, setup, write_json
 
 typer_app = typer.Typer(
@@ -46,13 +46,21 @@ def assemble(
     out: Annotated[
         Path, typer.Option(help="the assembled set's folder; new, empty, or one to resume")
     ],
-    size: Annotated[int, typer.Option(help="pixels a side")] = 256,
+    size: Annotated[
+        int | None, typer.Option(help="pixels a side  [default: 256; with synthfaces 128]")
+    ] = None,
     split: Annotated[str, typer.Option(help="shares of train/val/test")] = "0.7/0.1/0.2",
     seed: Annotated[int, typer.Option(help="decides which group goes to which split")] = 0,
-    quality: Annotated[int, typer.Option(help="JPEG quality of both classes")] = 90,
+    quality: Annotated[
+        int | None,
+        typer.Option(help="JPEG quality of both classes  [default: 90; with synthfaces 95]"),
+    ] = None,
     count: Annotated[int, typer.Option(help="images of synthfaces")] = dataset.EMBEDDED_COUNT,
 ) -> None:
     """Verify, match, deduplicate and split images into a training set."""
+    own = dataset.EMBEDDED in source
+    size = size or (embedded.SIZE if own else 256)
+    quality = quality or (embedded.QUALITY if own else 90)
     folders = [dataset.raw_source(item, out, count) for item in source]
     print(assembling.assemble(folders, out, size, split, seed, quality).to_text())
 
@@ -78,11 +86,15 @@ def train_command(
     out: Annotated[Path, typer.Option(help="the run's folder")],
     epochs: Annotated[int, typer.Option(min=1)] = train.TrainConfig.epochs,
     size: Annotated[int, typer.Option(help="pixels a side")] = train.TrainConfig.size,
+    batch_size: Annotated[int, typer.Option(min=2)] = train.TrainConfig.batch_size,
+    learning_rate: Annotated[
+        float, typer.Option(help="the peak of the schedule")
+    ] = train.TrainConfig.learning_rate,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
 ) -> None:
     """Train a model; the best epoch by validation ROC AUC is what the run keeps."""
-    config = train.TrainConfig(model, data, epochs=epochs, size=size, seed=seed)
+    config = train.TrainConfig(model, data, epochs, size, batch_size, learning_rate, seed=seed)
     history = train.train(config, out, resume)
     best = history.loc[history["val_roc_auc"].idxmax()]
     print(

@@ -6,6 +6,7 @@ that was assembled anew never meets an old cache. It is mapped, not read: memory
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
@@ -61,24 +63,48 @@ def is_assembled(folder: Path) -> bool:
 
 
 def build_embedded(count: int) -> Path:
-    """Renders, edits and assembles the embedded set of `count` images, or finds it done."""
+    """Makes and assembles the embedded set of `count` images, or finds it done.
+
+    One that an earlier version of the course made is replaced.
+    """
     name = EMBEDDED if count == EMBEDDED_COUNT else f"{EMBEDDED}-{count}"
     out = project_root() / "data" / name
-    if not is_assembled(out):
-        assemble.assemble([raw_source(EMBEDDED, out, count)], out)
+    if is_assembled(out):
+        made_from = json.loads((out / "assembly.json").read_text())["sources"]
+        if Path(made_from.get(EMBEDDED, "")).parent.name == embedded.version():
+            return out
+        shutil.rmtree(out)
+        shutil.rmtree(out.with_name(f"{name}-raw"), ignore_errors=True)
+    raw = raw_source(EMBEDDED, out, count)
+    assemble.assemble([raw], out, size=embedded.SIZE, quality=embedded.QUALITY)
     return out
 
 
 def raw_source(source: str, out: Path, count: int) -> Path:
     """The folder behind one source of an assembly.
 
-    A path is that path. `synthfaces` is rendered beside `out`, into `OUT-raw/synthfaces`.
+    A path is that path. `synthfaces` is made beside `out`, in `OUT-raw/VERSION/synthfaces`.
     """
     if source != EMBEDDED:
         return Path(source)
-    raw = out.with_name(f"{out.name}-raw") / EMBEDDED
+    raw = out.with_name(f"{out.name}-raw") / embedded.version() / EMBEDDED
     embedded.build_raw(raw, count=count)
     return raw
+
+
+def mask(folder: Path, row: pd.Series) -> np.ndarray | None:
+    """The pixels that an edit changed, bool `(S, S)`, for a manifest row; None if none is known.
+
+    The embedded set keeps masks beside its source: `masks/fake/NAME.png` for `fake/NAME.jpg`.
+    """
+    source, _, relative = row["origin"].partition("/")
+    about = json.loads((folder / "assembly.json").read_text())
+    path = Path(about["sources"][source]) / embedded.mask_path(relative)
+    if not path.is_file():
+        return None
+    size = preparation(folder).size
+    with Image.open(path) as image:
+        return np.asarray(image.resize((size, size), Image.Resampling.NEAREST)) > 0
 
 
 def manifest_hash(folder: Path) -> str:

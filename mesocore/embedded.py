@@ -1,86 +1,108 @@
-"""The embedded set before assembly: synthetic photographs, and edits of them.
+"""The embedded set before assembly: synthetic photographs, edits of them, and generated faces.
 
-Images come in groups of one real and one fake. Two photographs belong to a group and no other: one
-is the real; the fake is an edit of it or of the other, and a splice takes from the one that it
-does not edit. So nothing of a fake is found in another group. Real or fake, a file has been a
-camera's JPEG and was saved once more, with qualities drawn alike: what the classes differ in is
-the edit alone.
+Images come in units of four: a photograph, an edit of it (same group), another photograph, a
+generated face. A splice takes from a photograph that is published nowhere. Real or fake, a picture
+has a website's size and was saved once more as JPEG, with qualities drawn alike: what the classes
+differ in is the forgery alone. The generator never saw the photographs of a set: it learnt from
+seeds of its own (`stylegan.TRAINING_SEEDS`).
 """
 
-import io
+import csv
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
 
-from mesocore import retouch, runtime, synthfaces
+from mesocore import runtime, snapshots, stylegan, synthfaces
+from mesocore.faceparts import Face
 from mesocore.pixels import encode_jpeg
-from mesocore.retouch import Edited, Face
 from mesocore.runtime import UserError
+from mesocore.sources import GENERATED
+from mesocore.touchup import Donor, touch_up
 
+SIZE = snapshots.SIZE  # pixels a side
 WORKERS = 2
-CHUNK = 20  # groups in a step that is redone after an interruption
-QUALITIES = (70, 96)  # of both saves, the upper end left out
-# how often an edit comes first, and how often another follows it
-EDITS = {"splice": 0.45, "liquify": 0.20, "heal": 0.15, "smooth": 0.20}
-SECOND = 0.4
-STRENGTH = (0.6, 1.0)
-# an edit changes at least this share of the pixels by this many grey levels, or is drawn again:
-# with less, the label says "fake" of what nobody could tell from the original
-LEAST_SHARE, LEAST_CHANGE = 0.005, 6
+CHUNK = 10  # units in a step that is redone after an interruption
+QUALITIES = (94, 99)  # of the last save, the upper end left out
+QUALITY = 95  # of the assembled set's one JPEG setting
+DONOR_SHARE = (0.6, 1.0)  # side of the photograph that a splice takes from, of the set's size
+KINDS = ("photograph", "edited", "photograph", "generated")  # of a unit, in this order
 
 
 def build_raw(
-    out: Path, count: int = 2400, size: int = 256, seed: int = 0, progress: bool = True
+    out: Path,
+    count: int = 2400,
+    size: int = SIZE,
+    seed: int = 0,
+    progress: bool = True,
 ) -> None:
     """Writes `count` images, half of them real, into `out/real` and `out/fake`, with two tables.
 
-    `out/groups.csv` has the columns path, group and edit, `out/params.csv` what every image was
-    made from: `original` is the real that a fake is an edit of, empty if that photograph is not in
-    the set. The bytes depend on `count`, `size` and `seed` only. Interrupted, it goes on where it
-    stopped; complete, it returns at once. Raises `UserError` for a count below 2, a size that
-    cannot be rendered, or a folder that holds another set.
+    `out/groups.csv` has the columns path, group and edit ("generated", or the edits joined by "+");
+    `out/params.csv` what every image was made from: `original` is the real that a fake is an edit
+    of. `out/masks/fake/*.png` marks the pixels that the edits changed. The bytes depend on `count`,
+    `size` and `seed` only. Interrupted, it goes on where it stopped; complete, it returns at once.
+    Raises `UserError` for a count below 2, a size above the generator's or that cannot be rendered,
+    or a folder that holds another set.
     """
     out, job = Path(out), {"count": count, "size": size, "set_seed": seed}
     if count < 2:
         raise UserError(f"count {count} is too small; a set needs one real and one fake at least")
     synthfaces.check_size(size)
+    if size > SIZE:
+        raise UserError(f"size {size} is too large: the generator makes {SIZE} px")
     if _complete(out, job):
         return
     parts = out / ".parts"
     _claim(parts, job | {"chunk": CHUNK})
-    chunks = range(0, (count + 1) // 2, CHUNK)
+    chunks = range(0, count, CHUNK * len(KINDS))
     if len(chunks) < 2 * WORKERS:  # starting processes would take longer
         for first in runtime.progress(chunks, "synthetic photographs") if progress else chunks:
             _chunk(out, first, CHUNK, **job)
     else:
         _in_processes(out, len(chunks), job, progress)
-    rows = [row for first in chunks for row in json.loads(_part(parts, first).read_text())]
-    table = pd.DataFrame(rows)
-    runtime.write_text(out / "params.csv", table.to_csv(index=False))
-    columns = ["path", "group", "edit"]
-    runtime.write_text(out / "groups.csv", table[columns].to_csv(index=False))
+    _write_tables(out, [_part(parts, first) for first in chunks])
     shutil.rmtree(parts)
+
+
+def version() -> str:
+    """Changes when the pictures do: with the code below (by hand) or the generator's weights."""
+    return f"2-{runtime.sha256_file(stylegan.WEIGHTS)[:8]}"
 
 
 def _complete(out: Path, job: dict) -> bool:
     """True if `out` holds this set: groups.csv is written last."""
     if not (out / "groups.csv").is_file():
         return False
-    table = pd.read_csv(out / "params.csv")
+    table = pd.read_csv(out / "params.csv", usecols=["size", "set_seed"])
     found = {"count": len(table)} | {name: int(table[name][0]) for name in ("size", "set_seed")}
     if found != job:
         raise UserError(f"{out} holds another set of synthetic faces; remove it or name another")
     return True
+
+
+def _write_tables(out: Path, notes: list[Path]) -> None:
+    """Step by step, so that memory does not grow with the set; groups.csv says that all is done."""
+    columns = list(dict.fromkeys(key for row in json.loads(notes[0].read_text()) for key in row))
+    for name, wanted in (("params", columns), ("groups", ["path", "group", "edit"])):
+        half = out / f"{name}.part"
+        with half.open("w", newline="") as file:
+            writer = csv.DictWriter(file, wanted, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            for note in notes:
+                writer.writerows(json.loads(note.read_text()))
+        half.replace(out / f"{name}.csv")
 
 
 def _claim(parts: Path, job: dict) -> None:
@@ -127,7 +149,7 @@ def _in_processes(out: Path, steps: int, job: dict, progress: bool) -> None:
 def _work(out: Path, job: dict, chunk: int, worker: int) -> None:
     torch.set_num_threads(1)
     parent = os.getppid()
-    chunks = range(0, (job["count"] + 1) // 2, chunk)
+    chunks = range(0, job["count"], chunk * len(KINDS))
     for first in chunks[worker::WORKERS]:
         if os.getppid() != parent:  # killed: its successor starts workers of its own
             return
@@ -139,75 +161,90 @@ def _chunk(out: Path, first: int, chunk: int, count: int, size: int, set_seed: i
     if note.exists():
         return
     rows = []
-    for group in range(first, min(first + chunk, (count + 1) // 2)):
-        for image, row in _group(group, size, set_seed, with_fake=2 * group + 1 < count):
+    for start in range(first, min(first + chunk * len(KINDS), count), len(KINDS)):
+        kinds = KINDS[: count - start]
+        for image, mask, row in _unit(start // len(KINDS), kinds, size, set_seed):
             runtime.write_bytes(out / row["path"], encode_jpeg(image, row["quality"]))
+            if mask is not None:
+                runtime.write_bytes(out / mask_path(row["path"]), _png(mask))
             rows.append(row)
     runtime.write_json(note, rows)
 
 
-def _group(
-    group: int, size: int, set_seed: int, with_fake: bool
-) -> Iterable[tuple[Image.Image, dict]]:
-    """Yields (picture, row of the tables) of the group's real and its fake."""
-    rng = np.random.default_rng([set_seed, group])
-    seeds = [set_seed * 10**8 + 2 * group + k for k in range(2)]
-    camera_qualities, quality = rng.integers(*QUALITIES, 2), int(rng.integers(*QUALITIES))
-    edited = int(rng.integers(2))
-    first, second = rng.choice(list(EDITS), 2, replace=False, p=list(EDITS.values()))
-    names = [first, second] if rng.random() < SECOND else [first]
-    used = [0, 1] if with_fake and (edited or "splice" in names) else [0]
-    photographs, table = synthfaces.render([seeds[k] for k in used], size)
-    pictures = [_camera_jpeg(photographs[k], camera_qualities[k]) for k in used]
-    looks = table.astype(float).round(4).to_dict("records")
-
-    def row(label: str, k: int, **more) -> dict:
-        return {"path": f"{label}/{group:06d}.jpg", "group": f"{group:06d}", "edit": "",
-                "original": "", "donor_seed": "", "strengths": "", "steps": "", "seed": seeds[k],
-                "quality": quality, "camera_quality": int(camera_qualities[k]), "size": size,
-                "set_seed": set_seed, **more, **looks[k]}  # fmt: skip
-
-    yield Image.fromarray(pictures[0]), row("real", 0)
-    if with_fake:
-        faces = [Face.from_row(look) for look in looks]
-        donor = 1 - edited
-        result, strengths = _edit(rng, names, pictures, faces, edited)
-        while not _visible(result.image, pictures[edited]):
-            result, strengths = _edit(rng, names, pictures, faces, edited)
-        more = {"edit": "+".join(names), "steps": "; ".join(result.steps)}
-        more["strengths"] = "+".join(f"{s:.3f}" for s in strengths)
-        more["original"] = "" if edited else f"real/{group:06d}.jpg"
-        more["donor_seed"] = seeds[donor] if "splice" in names else ""
-        yield Image.fromarray(result.image), row("fake", edited, **more)
+def mask_path(path: str) -> str:
+    """Where the mask of an edited image lies, both relative to the raw folder."""
+    return f"masks/{path.removesuffix('.jpg')}.png"
 
 
-def _camera_jpeg(photograph: torch.Tensor, quality: int) -> np.ndarray:
-    image = Image.fromarray(photograph.permute(1, 2, 0).contiguous().numpy())
-    return np.array(Image.open(io.BytesIO(encode_jpeg(image, int(quality)))))
+def _png(mask: np.ndarray) -> bytes:
+    return cv2.imencode(".png", mask.astype(np.uint8) * 255)[1].tobytes()
 
 
-def _edit(
-    rng: np.random.Generator, names: list, pictures: list, faces: list, edited: int
-) -> tuple[Edited, list[float]]:
-    image, face = pictures[edited], faces[edited]
-    result, strengths, steps = Edited(image, np.zeros(image.shape[:2], bool), []), [], []
-    for name in names:
-        seed, strength = int(rng.integers(2**31)), float(rng.uniform(*STRENGTH))
-        if name == "splice":
-            part = str(rng.choice(retouch.PARTS))
-            donor = 1 - edited
-            result = retouch.splice(result.image, pictures[donor], part, face, faces[donor],
-                                    strength, seed)  # fmt: skip
+def _unit(
+    unit: int, kinds: Sequence[str], size: int, set_seed: int
+) -> Iterator[tuple[Image.Image, np.ndarray | None, dict]]:
+    """Yields (picture, mask of an edit, row of the tables) of the first images of a unit."""
+    rng = np.random.default_rng([set_seed, unit])
+    # what is drawn does not depend on how many images of the unit are wanted
+    qualities = rng.integers(*QUALITIES, len(KINDS))
+    seeds = [set_seed * 10**8 + 4 * unit + k for k in range(len(KINDS))]  # one a place
+    original: tuple = ()
+    for place, kind in enumerate(kinds):
+        row = {"path": "", "group": f"p{unit:06d}", "edit": "", "original": "", "donor_seed": "",
+               "strengths": "", "steps": "", "seed": seeds[place],
+               "quality": int(qualities[place]), "size": size, "set_seed": set_seed}  # fmt: skip
+        mask, look = None, {}
+        if kind == "photograph":
+            picture, look = _photograph(seeds[place], size)
+            row |= {"path": f"real/{2 * unit + place // 2:06d}.jpg"}
+            row |= {"group": f"p{2 * unit + place // 2:06d}"}
+            original = original or (picture, look, row)
+        elif kind == "edited":
+            picture, mask, more = _edited(original[:2], rng, seeds[place], size)
+            look = original[1]
+            row |= {"path": f"fake/e{unit:06d}.jpg", "group": original[2]["group"]}
+            row |= more | {"original": original[2]["path"], "seed": original[2]["seed"]}
         else:
-            result = getattr(retouch, name)(result.image, face, strength, seed)
-        strengths.append(strength)
-        steps += result.steps
-    return Edited(result.image, (result.image != image).any(axis=2), steps), strengths
+            picture = _generated(seeds[place], size)
+            row |= {"path": f"fake/g{unit:06d}.jpg", "group": f"g{unit:06d}", "edit": GENERATED}
+        yield Image.fromarray(picture), mask, row | look
 
 
-def _visible(edited: np.ndarray, original: np.ndarray) -> bool:
-    change = np.abs(edited.astype(np.int16) - original).max(axis=2)
-    return (change >= LEAST_CHANGE).mean() >= LEAST_SHARE
+def _photograph(seed: int, size: int) -> tuple[np.ndarray, dict]:
+    images, table = snapshots.take([seed], size)
+    return images[0], table.astype(float).round(4).to_dict("records")[0]
+
+
+def _edited(
+    original: tuple[np.ndarray, dict], rng: np.random.Generator, donor_seed: int, size: int
+) -> tuple[np.ndarray, np.ndarray, dict]:
+    # found on another website, in another size: it has to be enlarged
+    donor_size = max(64, round(size * rng.uniform(*DONOR_SHARE) / 2) * 2)
+
+    @functools.cache  # a session that is drawn anew may ask again
+    def donor() -> Donor:
+        picture, look = _photograph(donor_seed, donor_size)
+        return Donor(picture, Face.from_row(look))
+
+    picture, look = original
+    session = touch_up(picture, Face.from_row(look), rng, donor)
+    return (
+        session.image,
+        session.mask,
+        {
+            "edit": "+".join(session.edits),
+            "steps": "; ".join(session.steps),
+            "strengths": "+".join(f"{s:.3f}" for s in session.strengths),
+            "donor_seed": donor_seed if "splice" in session.edits else "",
+        },
+    )
+
+
+def _generated(seed: int, size: int) -> np.ndarray:
+    image = stylegan.sample([seed])[0]
+    if size == stylegan.SIZE:
+        return image
+    return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ class GanConfig:
     """All that decides the generator, besides photographs, code and machine."""
 
     phases: tuple[Phase, ...] = (
-        Phase(8, 300, 32), Phase(16, 1500, 32), Phase(32, 2200, 32), Phase(64, 800, 16),
-        Phase(128, 700, 16), Phase(128, 4000, 16, fade=0, spectral=1.0),
+        Phase(8, 300, 32), Phase(16, 1500, 32), Phase(32, 2200, 32), Phase(64, 1000, 16),
+        Phase(128, 1000, 16), Phase(128, 7000, 16, fade=0, spectral=1.0),
     )  # fmt: skip
     learning_rate: float = 0.002  # Adam with beta1 = 0, beta2 = 0.99, as published
     penalty: float = 5e-4  # R1's gamma is this x pixels / batch (Karras et al. 2020b), but
@@ -52,6 +52,7 @@ class GanConfig:
     penalty_every: int = 16  # lazy regularisation
     mixing: float = 0.5  # share of images whose codes are of two latents
     average_kimg: float = 10.0  # half-life of the averaged weights, in thousands of images
+    bfloat16: bool = True  # convolutions in 16 bits, weights and sums in 32: 1.4 times as quick
     seed: int = 0
 
 
@@ -124,11 +125,14 @@ class Players:
         reseed(self.config.seed * 10**7 + step)
         phase, fade, seen = _where(self.config.phases, step)
         real = _real_batch(photographs, phase)
-        fake = self._fake_batch(phase, fade)
+        with self._precision():
+            fake = self._fake_batch(phase, fade).float()
         # both players use the same fakes: a forward pass of the generator less
         loss_d = self._move_discriminator(real, fake.detach(), phase, fade, step)
         self.discriminator.requires_grad_(False)
-        loss_g = functional.softplus(-self.discriminator(fake, fade)).mean()
+        with self._precision():
+            judged = self.discriminator(fake, fade).float()
+        loss_g = functional.softplus(-judged).mean()
         if phase.spectral:
             loss_g = loss_g + phase.spectral * spectral.gap(fake, real.detach())
         self.optimisers["generator"].zero_grad()
@@ -139,12 +143,16 @@ class Players:
         self._average(0.5 ** (phase.batch / half_life))
         return float(loss_d.detach()), float(loss_g.detach())
 
+    def _precision(self, half: bool = True) -> torch.autocast:
+        return torch.autocast("cpu", torch.bfloat16, enabled=half and self.config.bfloat16)
+
     def _move_discriminator(
         self, real: Tensor, fake: Tensor, phase: Phase, fade: float, step: int
     ) -> Tensor:
         regularise = step % self.config.penalty_every == 0
         real.requires_grad_(regularise)
-        on_real, on_fake = self.discriminator(real, fade), self.discriminator(fake, fade)
+        with self._precision(not regularise):  # second derivatives are quicker in 32 bits
+            on_real, on_fake = (self.discriminator(x, fade).float() for x in (real, fake))
         loss = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
         total = loss
         if regularise:  # R1 (Mescheder et al., ICML 2018)
@@ -161,7 +169,7 @@ class Players:
     def _fake_batch(self, phase: Phase, fade: float) -> Tensor:
         g, n = self.generator, phase.batch
         first, second = g.mapping(torch.randn(2 * n, LATENT)).chunk(2)
-        g.mean_code.lerp_(first.detach().mean(0), 0.01)
+        g.mean_code.lerp_(first.detach().float().mean(0), 0.01)
         # from a random layer on, some images take the style of another latent
         change = torch.randint(1, g.layers, (n, 1))
         change = torch.where(torch.rand(n, 1) < self.config.mixing, change, g.layers)

@@ -126,7 +126,7 @@ def smooth(
     `strength` is the opacity of the smoothed layer; the seed varies how much it smooths.
     """
     face, rng = _start(image, face, strength, seed)
-    reach = max(1.0, rng.uniform(0.07, 0.12) * face.unit)
+    reach = max(1.0, rng.uniform(0.08, 0.14) * face.unit)
     smoothed = cv2.bilateralFilter(image, 0, rng.uniform(40, 70), reach)
     skin = part_shape(image.shape[:2], face, "face", 1.15)
     for part in ("eyes", "mouth"):

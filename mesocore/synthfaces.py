@@ -19,7 +19,7 @@ TILE = 96  # side of the noise tiles that textures are cut from
 # name: (low, high) of a uniform draw, in this order; add at the end, or every face changes
 LOOK: dict[str, tuple[float, float]] = {
     # pose: image units (half the side = 1), radians
-    "centre_x": (-0.06, 0.06), "centre_y": (-0.10, 0.04), "scale": (0.60, 0.78),
+    "centre_x": (-0.06, 0.06), "centre_y": (-0.06, 0.06), "scale": (0.72, 0.92),
     "roll": (-0.16, 0.16), "yaw": (-0.55, 0.55), "pitch": (-0.25, 0.25),
     # head, in head units (half its height = 1)
     "width": (0.66, 0.79), "jaw": (0.18, 0.46), "chin": (0.6, 1.2), "cheeks": (0.02, 0.09),

@@ -24,6 +24,11 @@ def fixed_split(groups, share, seed):
     return np.isin(groups, names[: round(share * len(names))])
 
 
+def whole_batch(maps, scale, shift):
+    y = (maps - maps.mean((0, 2, 3), keepdims=True)) / maps.std((0, 2, 3), keepdims=True)
+    return scale[..., None, None] * y + shift[..., None, None]
+
+
 @pytest.mark.parametrize(
     ("check", "answer", "said"),
     [
@@ -39,6 +44,9 @@ def fixed_split(groups, share, seed):
         ("split_by_group", fixed_split, "seed 1 gives the same split"),
         ("split_by_group", lambda g, share, seed: np.zeros(len(g), bool), "0% of the images"),
         ("split_by_group", lambda g, share, seed: np.flatnonzero(g < 5), "booleans"),
+        ("adain", whole_batch, "has the mean"),
+        ("adain", lambda m, scale, shift: 0 * m + shift[..., None, None], "has the deviation"),
+        ("adain", lambda m, scale, shift: m.mean((2, 3)), "the shape is"),
     ],
 )
 def test_a_mistake_is_named(check, answer, said, capsys):

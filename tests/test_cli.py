@@ -36,6 +36,14 @@ def work(tmp_path_factory) -> Path:
     return folder
 
 
+def test_the_embedded_set_is_assembled_at_its_own_size(tmp_path):
+    done = mesocore("assemble", "synthfaces", "--count", 12, "--out", tmp_path / "set")
+    assert done.returncode == 0, done.stderr
+    assert "inputs 12 = accepted 12 + rejected 0; 9 groups" in done.stdout
+    about = json.loads((tmp_path / "set/assembly.json").read_text())
+    assert about["preparation"]["size"] == 128
+
+
 def test_evaluate_writes_a_results_file(work):
     file = work / "results.json"
     done = mesocore("evaluate", work / "run", "--data", work / "set", "--json", file)

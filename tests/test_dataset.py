@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mesocore import dataset
+from mesocore import dataset, embedded
+from mesocore.assemble import assemble
 from mesocore.runtime import UserError
 from tests.factories import assembled_set
 
@@ -58,6 +59,29 @@ def test_writing_into_a_batch_leaves_the_cache_alone(faces):
     before = first.images.clone()
     first.images.zero_()
     assert torch.equal(dataset.load(faces, "val").images, before)
+
+
+def test_an_embedded_set_of_an_earlier_version_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "project_root", lambda: tmp_path)
+    first = dataset.resolve("synthfaces", count=8)
+    manifest = dataset.manifest_hash(first)
+    stamp = (first / "manifest.csv").stat().st_mtime_ns
+    assert dataset.resolve("synthfaces", count=8) == first
+    assert (first / "manifest.csv").stat().st_mtime_ns == stamp
+    monkeypatch.setattr(embedded, "version", lambda: "3")
+    again = dataset.resolve("synthfaces", count=8)
+    assert again == first and (again / "manifest.csv").stat().st_mtime_ns > stamp
+    assert dataset.manifest_hash(again) == manifest
+    assert [p.name for p in (tmp_path / "data/synthfaces-8-raw").iterdir()] == ["3"]
+
+
+def test_masks_are_found_beside_the_source(tmp_path):
+    embedded.build_raw(tmp_path / "raw", 8, 64, progress=False)
+    out = assemble([tmp_path / "raw"], tmp_path / "set", size=96, progress=False).out
+    rows = dataset.read_manifest(out).set_index("origin", drop=False)
+    assert dataset.mask(out, rows.loc["raw/real/000000.jpg"]) is None
+    mask = dataset.mask(out, rows.loc["raw/fake/e000000.jpg"])
+    assert mask.shape == (96, 96) and mask.dtype == bool and 0 < mask.mean() < 0.9
 
 
 def test_mistakes_are_named(faces, tmp_path):

@@ -1,9 +1,10 @@
 """The style-based generator: styles, noise, mixing, truncation, and pictures that repeat."""
 
+import numpy as np
 import pytest
 import torch
 
-from mesocore import stylegan
+from mesocore import stylegan, styles
 from mesocore.runtime import UserError
 from mesocore.stylegan import LATENT, Generator, StyledConv, adain, draw
 
@@ -82,6 +83,34 @@ def test_adain_gives_each_channel_the_mean_and_deviation_of_the_style():
     y = adain(x, scale, shift)
     assert torch.allclose(y.mean((2, 3)), shift, atol=1e-5)
     assert torch.allclose(y.std((2, 3), correction=0), scale, atol=1e-5)
+
+
+def test_the_shipped_generator_is_small_and_repeats_itself():
+    assert stylegan.WEIGHTS.stat().st_size <= 8 * 2**20
+    images = stylegan.sample([5, 6])
+    assert images.shape == (2, 128, 128, 3) and images.dtype == np.uint8
+    assert np.array_equal(images[1], stylegan.sample([6])[0])
+    assert not np.array_equal(images[0], images[1])
+    calm = stylegan.sample([5, 6], truncation=0.0).astype(int)
+    assert np.abs(calm[0] - calm[1]).mean() < np.abs(images[0].astype(int) - images[1]).mean() / 3
+
+
+def test_mixing_takes_each_range_of_styles_from_another_seed():
+    coarse = styles.mix([1], [2], styles.RANGES["coarse (4 to 8 px)"])[0, 0].astype(int)
+    fine = styles.mix([1], [2], styles.RANGES["fine (64 to 128 px)"])[0, 0].astype(int)
+    own = styles.mix([1], [1], slice(None))[0, 0].astype(int)
+    shown = styles.sweep([1], [0.7])[0, 0]
+    assert np.array_equal(own, shown)
+    assert np.abs(coarse - own).mean() > np.abs(fine - own).mean() > 0
+
+
+def test_upsampling_leaves_its_mark_in_the_spectrum():
+    noise = torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 30 + 128
+    power = {}
+    for kind in ("bilinear", "nearest", "zeros"):
+        large = styles.upsampled(noise, kind)[:, 0].clamp(0, 255).to(torch.uint8).numpy()
+        power[kind] = styles.mean_spectrum(list(large))[24:].mean()  # from 0.375 cycles a pixel
+    assert power["bilinear"] < power["nearest"] < power["zeros"]
 
 
 def test_mistakes_are_named(monkeypatch, tmp_path):
