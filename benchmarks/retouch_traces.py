@@ -5,7 +5,7 @@
 FOLDER has real/ and fake/, photographs and composites made by hand in Photoshop. Photographs are
 retouched by `touchup`, both kinds of fake are matched with the photographs, and trivial features
 (colour and spectrum) are asked for real or fake: fitted on ours or on the hand-made, scored on
-either. Writes results/real/retouch-traces.json.
+either, on photographs and fakes that were not fitted on. Writes results/real/retouch-traces.json.
 """
 
 import sys
@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image
-from sklearn.metrics import roc_auc_score
 
-from mesocore import pixels, runtime, shortcuts, trivial
+from mesocore import evaluate, pixels, runtime, shortcuts, trivial
 from mesocore.faceparts import Face
 from mesocore.touchup import Donor, touch_up
 
@@ -50,11 +49,13 @@ def reopened(data: bytes) -> Image.Image:
     return pixels.decode(data)[0]
 
 
-def auc(fit: tuple[pd.DataFrame, pd.DataFrame], score: tuple[pd.DataFrame, pd.DataFrame]) -> float:
-    """Fitted on (real, fake), scored on other (real, fake)."""
+def auc(fit: tuple[pd.DataFrame, ...], score: tuple[pd.DataFrame, ...]) -> dict[str, float]:
+    """Fitted on (real, fake), scored on other (real, fake): value, low, high."""
     model = shortcuts.classifier().fit(pd.concat(fit), np.repeat([0, 1], [*map(len, fit)]))
-    scores = [model.decision_function(part) for part in score]
-    return float(roc_auc_score(np.repeat([0, 1], [*map(len, score)]), np.concatenate(scores)))
+    probability = np.concatenate([model.predict_proba(part)[:, 1] for part in score])
+    labels = np.repeat([0, 1], [*map(len, score)])
+    alone = np.arange(len(labels))  # every image is a group of its own
+    return evaluate.metrics_with_intervals(labels, probability, alone, 0.5)["roc_auc"]
 
 
 def main(folder: Path) -> None:
@@ -83,7 +84,8 @@ def main(folder: Path) -> None:
             score = score_table.iloc[halves[score_name][1]]
             value = auc((fit_real, fit), (score_real, score))
             found[f"fitted on {fit_name}, scored on {score_name}"] = value
-            print(f"fitted on {fit_name:10} scored on {score_name:10} AUC {value:.3f}")
+            print(f"fitted on {fit_name:10} scored on {score_name:10} AUC {value['value']:.3f} "
+                  f"[{value['low']:.3f}, {value['high']:.3f}]")  # fmt: skip
     runtime.write_json(runtime.project_root() / "results" / "real" / "retouch-traces.json", {
         "trivial_auc": found, "photographs": len(photographs), "composites": len(composites),
         "edits_of_ours": len(ours), "size": SIZE, "environment": runtime.environment(),

@@ -163,13 +163,12 @@ def _scored(families: dict[str, pd.DataFrame], table: pd.DataFrame, seed: int) -
 
 
 def _parts(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The sources, and generated and edited fakes apart beside all reals, where there are both."""
+    """The sources, and each kind of fake beside all reals, where there are several."""
     parts = {}
     if table["source"].nunique() > 1:
         parts |= {str(source): rows for source, rows in table.groupby("source")}
-    edit = table["edit"] if "edit" in table else pd.Series("", index=table.index)
-    generated, real = edit == sources.GENERATED, table["label"] == "real"
-    if generated.any() and not (generated | real).all():
-        parts["generated"] = table[real | generated]
-        parts["edited"] = table[real | ~generated]
+    kind = sources.kinds(table)
+    fakes = sorted(set(kind) - {"real"})
+    if len(fakes) > 1:
+        parts |= {name: table[kind.isin(["real", name])] for name in fakes}
     return parts

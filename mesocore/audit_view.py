@@ -37,6 +37,12 @@ def table(report: dict, scope: str = "all") -> pd.DataFrame:
     return shown.fillna("not measured").rename_axis("features")
 
 
+def by_scope(report: dict, stage: str = "after") -> pd.DataFrame:
+    """AUC and interval as text: one row a feature family, one column a scope of the audit."""
+    scopes = list(dict.fromkeys(score["scope"] for score in report[stage]))
+    return pd.DataFrame({scope: table(report, scope)[f"{stage} matching"] for scope in scopes})
+
+
 def spectrum_by_edit(
     folder: Path, manifest: pd.DataFrame, seed: int, most: int = 300
 ) -> pd.DataFrame:

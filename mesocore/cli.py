@@ -105,14 +105,20 @@ def train_command(
 
 @typer_app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="a run's folder, or published .h5 weights")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="a run's folder, or published .h5 weights; several seeds of a model: their mean",
+        ),
+    ],
     data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
     split: Annotated[str, typer.Option(help="test, val, train or all")] = "test",
     json_file: Annotated[Path | None, typer.Option("--json", help="write the results here")] = None,
 ) -> None:
     """Measure a model, each metric with a 95 % interval."""
-    detector = checkpoint.load_detector(run)
-    record = results.evaluate_detector(detector, data, split)
+    detectors = [checkpoint.load_detector(run) for run in runs]
+    record = results.evaluate_detector(detectors, data, split)
     print(results.summary(record))
     if json_file:
         write_json(json_file, record)

@@ -5,10 +5,14 @@ that draws groups (identities, an original and its edits) with replacement only 
 each image counts. Images of one group are not independent, so the group is what is drawn.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize_scalar
 from sklearn import metrics
+
+from mesocore.sources import kinds
 
 RESAMPLES = 1000
 ECE_BINS = 15
@@ -99,57 +103,79 @@ def metrics_with_intervals(
     labels: np.ndarray,
     probability: np.ndarray,
     groups: np.ndarray,
-    threshold: float,
+    threshold: float | Sequence[float],
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, dict]:
     """`point_metrics`, each as `{"value", "low", "high"}`: the 95 % percentile interval.
 
-    Whole groups are drawn; draws without both classes do not count for metrics that need both.
+    `probability` is float `(N,)`, or `(R, N)` from R runs of one model, which differ in their seed,
+    with R thresholds. Then values are means over the runs, `"sd"` is their standard deviation, and
+    the interval says how the mean would move with other test images. Whole groups are drawn; draws
+    without both classes do not count for metrics that need both.
     ECE is biased upwards in every draw (a resample is less calibrated than the sample), so its
     interval may lie above its value; read it as an upper bound.
     """
-    values = point_metrics(labels, probability, threshold)
+    runs = list(zip(np.atleast_2d(probability), np.atleast_1d(threshold), strict=True))
+
+    def each(weight: np.ndarray | None = None) -> pd.DataFrame:
+        return pd.DataFrame([point_metrics(labels, *run, weight) for run in runs], dtype=float)
+
+    found = each()
     names, codes = np.unique(groups, return_inverse=True)
     rng = np.random.default_rng(seed)
     draws = []
     for _ in range(resamples):
         times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))
-        draws.append(point_metrics(labels, probability, threshold, times[codes].astype(float)))
-    table = pd.DataFrame(draws, columns=list(values), dtype=float)
-    low, high = table.quantile(0.025), table.quantile(0.975)
-    return {
-        name: {"value": value, "low": float(low[name]), "high": float(high[name])}
-        if value is not None
-        else {"value": None, "low": None, "high": None}
-        for name, value in values.items()
-    }
+        draws.append(each(times[codes].astype(float)).mean())
+    table = pd.DataFrame({"value": found.mean(), "low": pd.DataFrame(draws).quantile(0.025),
+                          "high": pd.DataFrame(draws).quantile(0.975)})  # fmt: skip
+    table[table["value"].isna()] = np.nan  # metrics that need both classes, with only one there
+    if len(runs) > 1:
+        table["sd"] = found.std(ddof=1)
+    table = table.astype(object).where(table.notna(), None)
+    return table.to_dict("index")
 
 
 def measure(
-    table: pd.DataFrame, threshold: float, resamples: int = RESAMPLES, seed: int = 0
+    runs: Sequence[pd.DataFrame],
+    thresholds: Sequence[float],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> dict[str, dict]:
-    """Metrics over all images and by source.
+    """Metrics over all images, by source, and by kind of fake; means over the runs.
 
-    `table` has one row an image: `label` (`real` or `fake`), `source`, `group`, `probability`.
-    Returns `{"all": ..., "by_source": {source: ...}}`; every part holds `images`, `fakes`, `groups`
-    and the metrics with their intervals.
+    `runs` holds one table a run, of the same images: `label` (`real` or `fake`), `source`, `group`,
+    `probability` and perhaps `edit`. Returns `{"all": ..., "by_source": {source: ...}, "by_kind":
+    {kind: ...}}`; every part holds `images`, `fakes`, `groups` and the metrics with their
+    intervals. A kind is measured against all reals; with one kind of fake there is no `by_kind`.
     """
-    return {
-        "all": _measure(table, threshold, resamples, seed),
-        "by_source": {
-            str(name): _measure(part, threshold, resamples, seed)
-            for name, part in table.groupby("source")
-        },
+    kind = kinds(runs[0])
+    fakes = sorted(set(kind) - {"real"})
+
+    def part(rows: pd.Series) -> dict:
+        return _measure([run[rows.to_numpy()] for run in runs], thresholds, resamples, seed)
+
+    source = runs[0]["source"]
+    result = {
+        "all": part(source.notna()),
+        "by_source": {str(name): part(source == name) for name in sorted(set(source))},
     }
+    if len(fakes) > 1:
+        result["by_kind"] = {name: part(kind.isin(["real", name])) for name in fakes}
+    return result
 
 
-def _measure(table: pd.DataFrame, threshold: float, resamples: int, seed: int) -> dict:
+def _measure(
+    runs: Sequence[pd.DataFrame], thresholds: Sequence[float], resamples: int, seed: int
+) -> dict:
+    table = runs[0]
     labels = (table["label"] == "fake").to_numpy(int)
     counts = {
         "images": len(table),
         "fakes": int(labels.sum()),
         "groups": int(table["group"].nunique()),
     }
-    probability, groups = table["probability"].to_numpy(float), table["group"].to_numpy()
-    return counts | metrics_with_intervals(labels, probability, groups, threshold, resamples, seed)
+    probability = np.stack([run["probability"].to_numpy(float) for run in runs])
+    groups = table["group"].to_numpy()
+    return counts | metrics_with_intervals(labels, probability, groups, thresholds, resamples, seed)

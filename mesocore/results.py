@@ -1,8 +1,10 @@
 """One results file: what was measured, on what, by what, with what beside it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mesocore import audit, dataset, evaluate, sources
@@ -11,18 +13,23 @@ from mesocore.predict import predict
 from mesocore.runtime import UserError, command_line, environment
 
 
-def evaluate_detector(detector: Detector, data: str | Path, split: str = "test") -> dict:
+def evaluate_detector(
+    detector: Detector | Sequence[Detector], data: str | Path, split: str = "test"
+) -> dict:
     """Scores an assembled set's split, or a whole raw `real/` + `fake/` folder, and measures.
 
-    `data` is a path, or the word `synthfaces`.
+    `data` is a path, or the word `synthfaces`. Several detectors are runs of one model that differ
+    in their seed: then metrics are means over them, and threshold and temperature are lists.
 
     Returns the record of a results file (DESIGN.md, contracts). On an assembled set the AUC of
-    trivial features, fitted on its train split, stands beside the model's.
+    trivial features, fitted on its train split, stands beside the model's. Raises `UserError` if
+    the detectors differ in more than their seed.
     """
+    detectors = [detector] if isinstance(detector, Detector) else list(detector)
+    about = _one_model(detectors)
     data = dataset.resolve(data) if str(data) == dataset.EMBEDDED else Path(data)
     raw = not dataset.is_assembled(data)
-    scored, rejected = _score_raw(detector, data) if raw else _score(detector, data, split)
-    about = detector.description
+    scored = [_score_raw(d, data) if raw else _score(d, data, split) for d in detectors]
     seen = not raw and about["config"].get("manifest_sha256") == dataset.manifest_hash(data)
     record = {
         "model": about["config"],
@@ -31,12 +38,17 @@ def evaluate_detector(detector: Detector, data: str | Path, split: str = "test")
             "path": data.name,
             "manifest_sha256": None if raw else dataset.manifest_hash(data),
             "split": "all" if raw else split,
-            "rejected": rejected,
+            "rejected": scored[0][1],
         },
-        "seeds": [about["config"]["seed"]] if "seed" in about["config"] else [],
-        "threshold": {"value": detector.threshold, "from": about["threshold_from"]},
-        "temperature": detector.temperature,
-        "metrics": evaluate.measure(scored, detector.threshold),
+        "seeds": [d.description["config"]["seed"] for d in detectors if "seed" in about["config"]],
+        "threshold": {
+            "value": _one_or_all([d.threshold for d in detectors]),
+            "from": about["threshold_from"],
+        },
+        "temperature": _one_or_all([d.temperature for d in detectors]),
+        "metrics": evaluate.measure(
+            [table for table, _ in scored], [d.threshold for d in detectors]
+        ),
         "trivial_baseline": None if raw else audit.trivial_baseline(data, split),
         "environment": environment(),
         "command": command_line(),
@@ -44,6 +56,27 @@ def evaluate_detector(detector: Detector, data: str | Path, split: str = "test")
     if seen and split != "test":
         record["warning"] = f"the {split} split took part in training or in choosing the threshold"
     return record
+
+
+def _one_model(detectors: Sequence[Detector]) -> dict:
+    """The first one's description, if the others differ from it in their seed alone."""
+    if not detectors:
+        raise UserError("no run is given; name one")
+    own = {
+        "seed": None,
+        "data": None,
+    }  # the folder may have moved: manifest_sha256 says which it is
+    configs = [d.description["config"] for d in detectors]
+    for config in configs[1:]:
+        if config | own != configs[0] | own:
+            raise UserError("the runs differ in more than their seed; evaluate each by itself")
+    if len({config.get("seed") for config in configs}) < len(configs):
+        raise UserError("two of the runs have the same seed; name each run once")
+    return detectors[0].description
+
+
+def _one_or_all(values: list[float]) -> float | list[float]:
+    return values[0] if len(values) == 1 else values
 
 
 def tier(data: Path) -> str:
@@ -85,13 +118,17 @@ def _score_raw(detector: Detector, folder: Path) -> tuple[pd.DataFrame, int]:
 def summary(record: dict) -> str:
     """The record's headline as a few lines for a person."""
     lines = []
-    parts = {"all": record["metrics"]["all"], **record["metrics"]["by_source"]}
+    metrics = record["metrics"]
+    parts = {"all": metrics["all"], **metrics["by_source"], **metrics.get("by_kind", {})}
     for name, part in parts.items():
         lines.append(f"{name}: {part['images']} images, {part['fakes']} fake")
         for metric, value in part.items():
             if isinstance(value, dict) and value["value"] is not None:
                 interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
-                lines.append(f"  {metric:<18} {value['value']:.3f}  95 % {interval}")
+                spread = f"  sd over seeds {value['sd']:.3f}" if "sd" in value else ""
+                lines.append(f"  {metric:<18} {value['value']:.3f}  95 % {interval}{spread}")
+    if len(record["seeds"]) > 1:
+        lines.append(f"means over the seeds {', '.join(map(str, record['seeds']))}")
     if record["data"]["rejected"]:
         lines.append(f"rejected: {record['data']['rejected']} files that could not be used")
     baseline = record["trivial_baseline"]
@@ -99,7 +136,8 @@ def summary(record: dict) -> str:
         scores = ", ".join(f"{name} {value:.3f}" for name, value in baseline.items())
         lines.append(f"trivial features, ROC AUC: {scores}")
     threshold = record["threshold"]
-    lines.append(f"threshold {threshold['value']:.3f}, from {threshold['from']}")
+    values = np.atleast_1d(threshold["value"])
+    lines.append(f"threshold {', '.join(f'{v:.3f}' for v in values)}, from {threshold['from']}")
     if "warning" in record:
         lines.append(f"warning: {record['warning']}")
     return "\n".join(lines)

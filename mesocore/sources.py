@@ -149,6 +149,13 @@ def _with_groups(candidates: list, folder: Path, relative: str, name: str) -> li
     return grouped
 
 
+def kinds(table: pd.DataFrame) -> pd.Series:
+    """What made each image of a manifest: "real", "generated", "edited", or "fake" if unknown."""
+    edit = table["edit"] if "edit" in table else pd.Series("", index=table.index)
+    kind = edit.where(edit.isin(["", GENERATED]), "edited").replace("", "fake")
+    return kind.mask(table["label"] == "real", "real").rename("kind")
+
+
 def source_names(folders: list[Path]) -> dict[Path, str]:
     """A distinct name for each folder: its own, with parents put before it where names are equal.
 

@@ -13,8 +13,8 @@ from torch.nn import functional
 from mesocore import plots, stylegan, trivial
 
 # styles by the resolution that they act on: pose and shape, features, colours and texture
-RANGES = {"coarse (4 to 8 px)": slice(0, 3), "middle (16 to 32 px)": slice(3, 7),
-          "fine (64 to 128 px)": slice(7, None)}  # fmt: skip
+RANGES = {"coarse": slice(0, 3), "middle": slice(3, 7), "fine": slice(7, None)}
+SIDES = {"coarse": "4 to 8 px", "middle": "16 to 32 px", "fine": "64 to 128 px"}
 
 DOUBLINGS = ("zeros", "nearest", "bilinear")
 
@@ -51,6 +51,50 @@ def sweep(seeds: Sequence[int], truncations: Sequence[float]) -> np.ndarray:
 
 def _pictures(pictures: Tensor) -> np.ndarray:
     return stylegan.to_uint8(pictures).permute(0, 2, 3, 1).numpy()
+
+
+def mixing_figure(
+    base: Sequence[int], style: Sequence[int], ranges: Sequence[str], truncation: float = 0.7
+) -> Figure:
+    """Faces of `base`, one a row block, with the styles of `style`, one a column.
+
+    A row for each of `ranges` (keys of `RANGES`) below the face that gives the style; the first
+    column is the face that takes it.
+    """
+    givers = sweep(style, [truncation])[:, 0]
+    takers = sweep(base, [truncation])[:, 0]
+    rows = [[np.full_like(givers[0], 255), *givers]]
+    for n, seed in enumerate(base):
+        for name in ranges:
+            rows.append([takers[n], *mix([seed], style, RANGES[name], truncation)[0]])
+    names = ["style of", *(f"{name}\n{SIDES[name]}" for _ in base for name in ranges)]
+    return labelled_grid(rows, names, ["face of", *[""] * len(style)])
+
+
+def truncation_figure(seeds: Sequence[int], truncations: Sequence[float]) -> Figure:
+    """A row a seed, a column a truncation."""
+    rows = sweep(seeds, truncations)
+    return labelled_grid(rows, [""] * len(rows), [f"\u03c8 = {value:g}" for value in truncations])
+
+
+def labelled_grid(
+    rows: Sequence[Sequence[np.ndarray]], names: Sequence[str], columns: Sequence[str]
+) -> Figure:
+    """Rows of uint8 pictures with a name beside each row and above each column."""
+    margin = 0.75 if any(names) else 0.0
+    cell = (plots.WIDTH - margin) / len(columns)
+    fig, axes = plt.subplots(len(rows), len(columns), squeeze=False,
+                             figsize=(plots.WIDTH, 0.25 + cell * len(rows)))  # fmt: skip
+    for line, pictures in zip(axes, rows, strict=True):
+        for ax, picture in zip(line, pictures, strict=True):
+            ax.imshow(picture)
+            ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+    for ax, name in zip(axes[:, 0], names, strict=True):
+        ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    for ax, name in zip(axes[0], columns, strict=True):
+        ax.set_title(name, fontsize=9)
+    return fig
 
 
 def upsampled(noise: Tensor, kind: str) -> Tensor:

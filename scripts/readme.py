@@ -25,7 +25,7 @@ def table(results: Path) -> str:
     rows = [row for path in sorted(results.glob("*/*.json")) if (row := _row(path))]
     if not rows:
         return NONE
-    header = ["model", "data", "images", *METRICS.values(), "trivial features", "file"]
+    header = ["model", "data", "images", "seeds", *METRICS.values(), "trivial features", "file"]
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -40,6 +40,7 @@ def _row(path: Path) -> list[str] | None:
         record["model"]["model"],
         f"{data['path']}, {data['split']}",
         str(metrics["images"]),
+        str(len(record["seeds"])),
         *(_interval(metrics[name]) for name in METRICS),
         f"{max(trivial.values()):.3f}" if trivial else "",
         f"[{path.stem}](results/{path.parent.name}/{path.name})",

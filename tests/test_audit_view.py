@@ -67,3 +67,11 @@ def test_an_edit_is_measured_by_itself_and_left_out_where_it_is_rare(tmp_path):
     assert dict(table["fakes"]) == {"smooth": 15}
     assert table.loc["smooth", "auc"] > 0.95
     assert audit_view.spectrum_by_edit(tmp_path, manifest.assign(edit=""), seed=0).empty
+
+
+def test_scopes_stand_side_by_side():
+    both = report()
+    both["after"] = both["after"] + [s | {"scope": "edited", "auc": 0.55} for s in both["after"]]
+    table = audit_view.by_scope(both)
+    assert list(table.columns) == ["all", "edited"]
+    assert table.loc["colour", "edited"].startswith("0.550")

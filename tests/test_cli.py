@@ -66,6 +66,29 @@ def test_evaluate_writes_a_results_file(work):
     assert str(work) not in json.dumps(record["data"])
 
 
+def test_evaluate_averages_over_seeds_and_refuses_other_differences(work):
+    def train(name, *options):
+        done = mesocore("train", "meso4", "--data", work / "set", "--out", work / name,
+                        "--size", 64, *options)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+
+    def evaluate(*runs):
+        file = work / "mean.json"
+        done = mesocore("evaluate", *runs, "--data", work / "set", "--json", file)
+        return json.loads(file.read_text()) if done.returncode == 0 else done.stderr
+
+    train("second", "--epochs", 2, "--seed", 1)
+    train("longer", "--epochs", 3, "--seed", 2)
+    both = evaluate(work / "run", work / "second")
+    one = [evaluate(work / name)["metrics"]["all"]["roc_auc"] for name in ("run", "second")]
+    auc = both["metrics"]["all"]["roc_auc"]
+    assert both["seeds"] == [0, 1] and len(both["threshold"]["value"]) == 2
+    assert auc["value"] == pytest.approx((one[0]["value"] + one[1]["value"]) / 2)
+    assert "sd" in auc and "sd" not in one[0]
+    assert "differ in more than their seed" in evaluate(work / "run", work / "longer")
+    assert "same seed" in evaluate(work / "run", work / "run")
+
+
 def test_evaluate_says_when_images_were_trained_on(work):
     done = mesocore("evaluate", work / "run", "--data", work / "set", "--split", "train")
     assert "warning: the train split took part" in done.stdout

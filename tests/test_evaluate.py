@@ -99,8 +99,36 @@ def test_measure_reports_all_and_every_source():
             "probability": probability,
         }
     )
-    found = evaluate.measure(table, threshold=0.5, resamples=20)
+    found = evaluate.measure([table], [0.5], resamples=20)
     assert found["all"]["images"] == 80
     assert found["all"]["fakes"] == labels.sum()
     assert sorted(found["by_source"]) == ["a", "b"]
     assert sum(part["fakes"] for part in found["by_source"].values()) == labels.sum()
+    assert "by_kind" not in found
+
+
+def test_kinds_of_fakes_are_measured_against_all_reals():
+    labels, probability = noisy_scores(90)
+    table = pd.DataFrame({"label": np.where(labels == 1, "fake", "real"), "source": "a",
+                          "group": np.arange(90), "probability": probability})  # fmt: skip
+    table["edit"] = np.where(labels == 1, ["generated", "splice+heal", ""] * 30, "")
+    found = evaluate.measure([table], [0.5], resamples=5)["by_kind"]
+    assert sorted(found) == ["edited", "fake", "generated"]
+    assert sum(part["fakes"] for part in found.values()) == labels.sum()
+    assert all(part["images"] - part["fakes"] == (labels == 0).sum() for part in found.values())
+
+
+def test_several_runs_give_the_mean_and_their_spread():
+    labels, first = noisy_scores(120)
+    second, groups = np.roll(first, 7), np.arange(120)
+    alone = [evaluate.metrics_with_intervals(labels, p, groups, t, 100)["roc_auc"]
+             for p, t in ((first, 0.5), (second, 0.4))]  # fmt: skip
+    both = evaluate.metrics_with_intervals(labels, np.stack([first, second]), groups, [0.5, 0.4],
+                                           100)["roc_auc"]  # fmt: skip
+    values = [part["value"] for part in alone]
+    assert both["value"] == pytest.approx(np.mean(values))
+    assert both["sd"] == pytest.approx(np.std(values, ddof=1)) and "sd" not in alone[0]
+    assert both["low"] < both["value"] < both["high"]
+    twice = evaluate.metrics_with_intervals(labels, np.stack([first] * 2), groups, [0.5] * 2, 100)
+    assert {k: twice["roc_auc"][k] for k in alone[0]} == pytest.approx(alone[0])
+    assert twice["roc_auc"]["sd"] == 0

@@ -15,6 +15,7 @@ def write_record(folder, name="meso4", **changes):
     record = {
         "model": {"model": "meso4"},
         "data": {"path": "openforensics", "split": "test"},
+        "seeds": [0, 1],
         "metrics": {"all": {"images": 1800, **metrics}, "by_source": {}},
         "trivial_baseline": {"header": 0.61, "colour": 0.7049},
         **changes,
@@ -53,7 +54,7 @@ def test_a_row_shows_interval_and_the_best_trivial_feature(tmp_path):
     write_record(tmp_path)
     header, _, row = readme.table(tmp_path).splitlines()
     assert header.count("|") == row.count("|")
-    assert "| meso4 | openforensics, test | 1800 | 0.971 [0.960, 0.980] |" in row
+    assert "| meso4 | openforensics, test | 1800 | 2 | 0.971 [0.960, 0.980] |" in row
     assert "| 0.705 | [meso4](results/real/meso4.json) |" in row
 
 
@@ -67,7 +68,7 @@ def test_rows_are_in_the_order_of_their_files(tmp_path):
 def test_a_metric_without_value_leaves_its_cell_empty(tmp_path):
     empty = {metric: {"value": None, "low": None, "high": None} for metric in readme.METRICS}
     write_record(tmp_path, metrics={"all": {"images": 4, **empty}}, trivial_baseline=None)
-    assert "| 4 |  |  |  |  |" in readme.table(tmp_path)
+    assert "| 4 | 2 |  |  |  |  |" in readme.table(tmp_path)
 
 
 def test_files_of_another_kind_are_left_out(tmp_path):
