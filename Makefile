@@ -51,7 +51,7 @@ lock: $(STAMP) ## write requirements.lock anew from pyproject.toml (add UPGRADE=
 	@$(PY) -m uv pip compile --quiet $(UPGRADE) --universal --generate-hashes --extra course \
 	  --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
 
-readme: $(STAMP) ## render the README's tables from results/
+readme: $(STAMP) ## render the tables of the READMEs from results/
 	@$(PY) scripts/readme.py
 
 clean: ## remove what was built (not data/, runs/ or .venv)

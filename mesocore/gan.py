@@ -19,7 +19,7 @@ from torch.nn import functional
 from mesocore import spectral
 from mesocore.discriminator import Discriminator
 from mesocore.runtime import UserError, progress, reseed, setup, write_bytes, write_json
-from mesocore.stylegan import LATENT, Generator, upsample
+from mesocore.stylegan import CHANNELS, LATENT, Generator, upsample
 
 STATE, CONFIG, LOG = "gan.safetensors", "gan.json", "log.csv"
 
@@ -28,14 +28,17 @@ STATE, CONFIG, LOG = "gan.safetensors", "gan.json", "log.csv"
 class Phase:
     """Steps at one resolution; over the first `fade` of them it replaces the one before.
 
-    `spectral` is the weight of `spectral.gap` in the generator's loss.
+    `gap` and `match` are the weights of `spectral.gap` and `spectral.charge` in the generator's
+    loss; with `fall` the learning rate falls to 0 over the phase, in a straight line.
     """
 
     side: int
     steps: int
     batch: int
     fade: int = 500
-    spectral: float = 0.0
+    gap: float = 0.0
+    match: float = 0.0
+    fall: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class GanConfig:
 
     phases: tuple[Phase, ...] = (
         Phase(8, 300, 32), Phase(16, 1500, 32), Phase(32, 2200, 32), Phase(64, 1000, 16),
-        Phase(128, 1000, 16), Phase(128, 7000, 16, fade=0, spectral=1.0),
+        Phase(128, 1000, 16), Phase(128, 1800, 16, fade=0, gap=1.0),
+        Phase(128, 4800, 16, fade=0, match=10.0, fall=True),
     )  # fmt: skip
     learning_rate: float = 0.002  # Adam with beta1 = 0, beta2 = 0.99, as published
     penalty: float = 5e-4  # R1's gamma is this x pixels / batch (Karras et al. 2020b), but
@@ -65,12 +69,12 @@ def train(photographs: np.ndarray, out: Path, config: GanConfig, save_every: int
     """
     out = Path(out)
     settings = json.loads(json.dumps(asdict(config)))
-    if (out / CONFIG).exists():
-        _same_settings(out, json.loads((out / CONFIG).read_text()), copy.deepcopy(settings))
-    write_json(out / CONFIG, settings)
     setup(config.seed)
     players = Players(config)
     start = players.restore(out / STATE)
+    if (out / CONFIG).exists():
+        _same_settings(out, json.loads((out / CONFIG).read_text()), copy.deepcopy(settings), start)
+    write_json(out / CONFIG, settings)
     total = sum(phase.steps for phase in config.phases)
     clock = time.monotonic()
     for step in progress(range(start, total), "generator", total - start):
@@ -86,11 +90,19 @@ def train(photographs: np.ndarray, out: Path, config: GanConfig, save_every: int
     return out / STATE
 
 
-def _same_settings(out: Path, before: dict, now: dict) -> None:
-    """The last phase may have become longer or shorter: no step before it depends on that."""
-    for settings in (before, now):
-        settings["phases"][-1].pop("steps")
-    if before != now:
+def _same_settings(out: Path, before: dict, now: dict, done: int) -> None:
+    """What no step so far depends on may change: phases to come, the length of the current one."""
+
+    def decided(settings: dict) -> tuple[dict, list[dict]]:
+        begun, left = [], done
+        for phase in settings.pop("phases"):
+            if left > 0:
+                fixed = phase["steps"] if phase["fall"] else min(phase["steps"], left)
+                begun.append(phase | {"steps": fixed})
+            left -= phase["steps"]
+        return settings, begun
+
+    if decided(before) != decided(now):
         raise UserError(f"{out} holds a run with other settings; remove it or name another folder")
 
 
@@ -119,11 +131,15 @@ class Players:
             "generator": torch.optim.Adam(self.generator.parameters(), **options),
             "discriminator": torch.optim.Adam(self.discriminator.parameters(), **options),
         }
+        self.moments = torch.zeros(2, max(CHANNELS) // 4)  # of spectra, an average over batches
+        self.target: spectral.Target | None = None
 
     def step(self, photographs: np.ndarray, step: int) -> tuple[float, float]:
         """One move of each player; returns the losses of discriminator and generator."""
         reseed(self.config.seed * 10**7 + step)
-        phase, fade, seen = _where(self.config.phases, step)
+        phase, fade, seen, rate = _where(self.config.phases, step)
+        for optimiser in self.optimisers.values():
+            optimiser.param_groups[0]["lr"] = rate * self.config.learning_rate
         real = _real_batch(photographs, phase)
         with self._precision():
             fake = self._fake_batch(phase, fade).float()
@@ -133,8 +149,10 @@ class Players:
         with self._precision():
             judged = self.discriminator(fake, fade).float()
         loss_g = functional.softplus(-judged).mean()
-        if phase.spectral:
-            loss_g = loss_g + phase.spectral * spectral.gap(fake, real.detach())
+        if phase.gap:
+            loss_g = loss_g + phase.gap * spectral.gap(fake, real.detach())
+        if phase.match:
+            loss_g = loss_g + phase.match * self._match(fake, photographs)
         self.optimisers["generator"].zero_grad()
         loss_g.backward()
         self.optimisers["generator"].step()
@@ -142,6 +160,12 @@ class Players:
         half_life = min(self.config.average_kimg * 1000, 0.05 * seen + 1)
         self._average(0.5 ** (phase.batch / half_life))
         return float(loss_d.detach()), float(loss_g.detach())
+
+    def _match(self, fake: Tensor, photographs: np.ndarray) -> Tensor:
+        self.target = self.target or spectral.Target.of(photographs)
+        moments = self.target.moments(fake)
+        self.moments.lerp_(moments.detach(), 0.03)
+        return spectral.charge(self.moments, moments)
 
     def _precision(self, half: bool = True) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=half and self.config.bfloat16)
@@ -201,7 +225,7 @@ class Players:
         for name, optimiser in self.optimisers.items():
             for index, moments in optimiser.state_dict()["state"].items():
                 tensors |= {f"adam.{name}.{index}.{k}": v.contiguous() for k, v in moments.items()}
-        tensors["steps"] = torch.tensor(steps)
+        tensors |= {"steps": torch.tensor(steps), "moments": self.moments}
         return save(tensors)
 
     def restore(self, path: Path) -> int:
@@ -219,16 +243,19 @@ class Players:
                     moments.setdefault(int(index), {})[kind] = value
             groups = optimiser.state_dict()["param_groups"]
             optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        self.moments = tensors["moments"]
         return int(tensors["steps"])
 
 
-def _where(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float, int]:
-    """Phase of a step, how far its resolution is faded in (0..1), images seen before."""
+def _where(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float, int, float]:
+    """Phase of a step, how far its resolution is faded in (0..1), images seen before, the share of
+    the learning rate (0..1)."""
     seen = 0
     for number, phase in enumerate(phases):
         if step < phase.steps:
             fade = min(1.0, step / phase.fade) if number and phase.fade else 1.0
-            return phase, fade, seen + step * phase.batch
+            rate = 1 - step / phase.steps if phase.fall else 1.0
+            return phase, fade, seen + step * phase.batch, rate
         step, seen = step - phase.steps, seen + phase.steps * phase.batch
     raise UserError("the run is complete")
 

@@ -13,7 +13,7 @@ import PIL
 
 from mesocore import convert, grouping, runtime, splits
 from mesocore.runtime import UserError
-from mesocore.sources import Candidate
+from mesocore.sources import Candidate, kinds
 
 MANIFEST = [
     "path", "label", "source", "group", "split", "sha256", "phash", "width", "height", "origin",
@@ -51,7 +51,7 @@ def publish(
     for label in ("real", "fake"):
         if not (kept["label"] == label).any():
             raise UserError(f"no usable {label} image; {out / 'rejected.csv'} lists the reasons")
-    stratum = kept["label"] + "/" + kept["source"]
+    stratum = kept["source"] + "/" + kinds(kept)
     kept["split"] = splits.assign(
         kept["group"], stratum, tuple(settings["split"]), settings["seed"]
     )

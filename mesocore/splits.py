@@ -33,8 +33,9 @@ def check(shares: tuple, text: str | None = None) -> tuple[float, float, float]:
 def assign(group: pd.Series, stratum: pd.Series, shares: tuple, seed: int) -> pd.Series:
     """A split for every row; rows of one group get the same.
 
-    Groups go, the largest first and otherwise in an order drawn from the seed, to where their
-    strata lack most. With groups of one image each stratum misses its share by less than one image.
+    Groups go, the largest first and otherwise in an order drawn from the seed, to where the rarest
+    of their strata lacks most images: a common stratum can be evened out later, by other groups.
+    With groups of one image each stratum misses its share by less than one image.
     """
     counts = pd.crosstab(group, stratum)
     order = sorted(
@@ -43,11 +44,14 @@ def assign(group: pd.Series, stratum: pd.Series, shares: tuple, seed: int) -> pd
     )  # fmt: skip
     row_of = {name: row for row, name in enumerate(counts.index)}
     table = counts.to_numpy()
-    missing = np.outer(shares, table.sum(axis=0)).astype(float)
+    total = table.sum(axis=0)
+    missing = np.outer(shares, total).astype(float)
     chosen = {}
     for _, _, name in order:
         count = table[row_of[name]]
-        best = int(np.argmax(np.round(missing @ count, 6)))
+        rarest = min(np.flatnonzero(count), key=lambda column: total[column])
+        lacks = zip(np.round(missing[:, rarest], 6), np.round(missing @ count, 6), strict=True)
+        best = max(enumerate(lacks), key=lambda item: (item[1], -item[0]))[0]
         missing[best] -= count
         chosen[name] = SPLITS[best]
     return group.map(chosen)

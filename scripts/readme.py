@@ -1,4 +1,4 @@
-"""Renders the README's table of results from results/*/*.json: `make readme`."""
+"""Renders the tables of README.md and data/README.md from results/: `make readme`."""
 
 import json
 import sys
@@ -7,8 +7,6 @@ from pathlib import Path
 from mesocore.runtime import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
-START = "<!-- results: rendered by `make readme`, do not edit -->"
-END = "<!-- end of results -->"
 METRICS = {
     "roc_auc": "ROC AUC",
     "balanced_accuracy": "balanced accuracy",
@@ -23,9 +21,33 @@ def table(results: Path) -> str:
     Files of another kind (what a chapter measured, an audit) are left out.
     """
     rows = [row for path in sorted(results.glob("*/*.json")) if (row := _row(path))]
+    header = ["model", "data", "images", "seeds", *METRICS.values(), "trivial features", "file"]
+    return _markdown(header, rows)
+
+
+def builds(results: Path) -> str:
+    """Time and memory of building the embedded set, a row a size."""
+    path = results / "synthfaces" / "build.json"
+    rows = json.loads(path.read_text())["builds"] if path.exists() else []
+    header = ["images", "seconds", "seconds per 1,000", "largest process, MiB"]
+    columns = ("images", "seconds", "seconds_per_1000", "peak_mib")
+    return _markdown(header, [[f"{row[column]:,}" for column in columns] for row in rows])
+
+
+def distances(results: Path) -> str:
+    """How far generated faces are from photographs, and what that distance is for others."""
+    path = results / "synthfaces" / "generator.json"
+    found = json.loads(path.read_text())["frechet_distance_meso4_features"] if path.exists() else {}
+    return _markdown(["images", "distance"], [[name, f"{d:.3f}"] for name, d in found.items()])
+
+
+TABLES = {"README.md": {"results": table},
+          "data/README.md": {"builds": builds, "distances": distances}}  # fmt: skip
+
+
+def _markdown(header: list[str], rows: list[list[str]]) -> str:
     if not rows:
         return NONE
-    header = ["model", "data", "images", "seeds", *METRICS.values(), "trivial features", "file"]
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -53,18 +75,33 @@ def _interval(metric: dict) -> str:
     return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"
 
 
-def render(readme: str, results: Path) -> str:
-    """The README's text with the table between its markers. Raises ValueError without them."""
-    before, start, rest = readme.partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise ValueError(f"the README lacks the lines {START!r} and {END!r}")
-    return f"{before}{start}\n{table(results)}\n{end}{after}"
+def markers(name: str) -> tuple[str, str]:
+    """The lines between which a table stands."""
+    start = f"<!-- {name}: rendered by `make readme`, do not edit -->"
+    return start, f"<!-- end of {name} -->"
+
+
+def render(text: str, name: str, table: str) -> str:
+    """The text with the table between its markers. Raises ValueError without them."""
+    start, end = markers(name)
+    before, found, rest = text.partition(start)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise ValueError(f"the text lacks the lines {start!r} and {end!r}")
+    return f"{before}{start}\n{table}\n{end}{after}"
+
+
+def rendered(path: str, results: Path) -> str:
+    """One of the documents in `TABLES` with all of its tables made anew."""
+    text = (ROOT / path).read_text()
+    for name, make in TABLES[path].items():
+        text = render(text, name, make(results))
+    return text
 
 
 def main() -> int:
-    path = ROOT / "README.md"
-    write_text(path, render(path.read_text(), ROOT / "results"))
+    for path in TABLES:
+        write_text(ROOT / path, rendered(path, ROOT / "results"))
     return 0
 
 

@@ -10,7 +10,6 @@ precision, with its record into mesocore/weights/, when the run is over or whene
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,20 +75,13 @@ def main(
     count: int = len(stylegan.TRAINING_SEEDS),
     worker: str = "",
     ship_it: bool = typer.Option(False, "--ship"),
-    steps_128: int = typer.Option(0, help="steps at 128 px; 0: as configured"),
 ) -> None:
     if worker:
         return render(out, count, worker)
     out.mkdir(parents=True, exist_ok=True)
-    config = gan.GanConfig()
-    if steps_128:
-        last = config.phases[-1]
-        phases = (*config.phases[:-1], replace(last, steps=steps_128))
-        config = replace(config, phases=phases)
-    if not ship_it:
-        gan.train(photographs(out, count), out, config)
-    else:
-        ship(out, count)
+    if ship_it:
+        return ship(out, count)
+    gan.train(photographs(out, count), out, gan.GanConfig())
 
 
 if __name__ == "__main__":

@@ -164,6 +164,17 @@ def test_groups_stay_whole_and_shares_hold_with_large_groups():
     assert abs((split == "train").mean() - 0.7) < 0.02 and (split == "val").mean() > 0.05
 
 
+def test_pairs_do_not_crowd_a_kind_into_one_split():
+    """Originals with their edits, and as many photographs and generated faces by themselves."""
+    group = pd.Series([f"p{k}" for k in range(300)] * 2 + [f"s{k}" for k in range(600)])
+    kind = ["real"] * 300 + ["edited"] * 300 + ["real", "generated"] * 300
+    split = splits.assign(group, pd.Series(kind), (0.7, 0.1, 0.2), seed=0)
+    counts = pd.crosstab(pd.Series(kind), split)
+    assert counts.loc["edited"].to_dict() == {"train": 210, "val": 30, "test": 60}
+    assert counts.loc["real"].to_dict() == {"train": 420, "val": 60, "test": 120}
+    assert counts.loc["generated"].to_dict() == {"train": 210, "val": 30, "test": 60}
+
+
 def test_near_duplicate_search_finds_what_a_full_comparison_finds():
     generator = np.random.default_rng(0)
     hashes = generator.integers(0, 2**64, 1500, dtype=np.uint64)

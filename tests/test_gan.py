@@ -1,5 +1,7 @@
 """Training of the generator: it moves, it grows, and it resumes to the same bits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -65,7 +67,7 @@ def test_the_average_lags_behind(finished):
 def test_resolutions_are_faded_in():
     phases = (Phase(8, 10, 4), Phase(16, 10, 2, fade=5))
     assert gan._where(phases, 9)[:2] == (phases[0], 1.0)
-    assert gan._where(phases, 10) == (phases[1], 0.0, 40)
+    assert gan._where(phases, 10) == (phases[1], 0.0, 40, 1.0)
     assert gan._where(phases, 12)[1] == pytest.approx(0.4)
     assert gan._where(phases, 17)[1] == 1.0
     discriminator, pictures = Discriminator(), torch.randn(2, 3, 16, 16)
@@ -79,14 +81,23 @@ def test_deviation_in_the_minibatch_shows_collapse():
     assert deviation(different).shape == (4, 1, 4, 4)
 
 
-def test_other_settings_do_not_go_on_with_a_run(photographs, finished):
+def test_phases_to_come_may_change_and_others_may_not(photographs, finished):
     longer = GanConfig(phases=(Phase(8, 3, 4), Phase(16, 4, 4)), penalty_every=2)
     assert int(load_file(gan.train(photographs, finished.parent, longer))["steps"]) == 7
-    with pytest.raises(UserError, match="other settings"):
-        gan.train(photographs, finished.parent, GanConfig(seed=1))
+    more = replace(longer, phases=(*longer.phases, Phase(16, 1, 2, fade=0)))
+    assert int(load_file(gan.train(photographs, finished.parent, more))["steps"]) == 8
+    for other in (replace(more, seed=1), replace(more, phases=(Phase(8, 2, 4), *more.phases[1:]))):
+        with pytest.raises(UserError, match="other settings"):
+            gan.train(photographs, finished.parent, other)
 
 
-def test_the_spectral_charge_is_the_difference_of_log_powers():
+def test_the_rate_falls_to_nothing_where_it_shall():
+    phases = (Phase(8, 10, 4), Phase(8, 10, 4, fade=0, fall=True))
+    rates = [gan._where(phases, step)[3] for step in (0, 9, 10, 15, 19)]
+    assert rates == pytest.approx([1, 1, 1, 0.5, 0.1])
+
+
+def test_the_spectral_gap_is_the_difference_of_log_powers():
     noise = torch.randn(6, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     assert spectral.gap(noise, noise) == 0
     assert spectral.gap(2 * noise, noise) == pytest.approx(np.log(4) ** 2, rel=1e-3)
@@ -95,6 +106,33 @@ def test_the_spectral_charge_is_the_difference_of_log_powers():
     before.backward()
     after = spectral.gap(smooth.detach() - 20 * smooth.grad, noise)
     assert after < before  # it is a loss that can be walked down
+
+
+def test_photographs_meet_their_own_target(photographs):
+    rng = np.random.default_rng(1)
+    grain = rng.normal(size=(400, 32, 32, 1)) * rng.uniform(10, 40, (400, 1, 1, 1))
+    images = (128 + grain).clip(0, 255).astype(np.uint8).repeat(3, axis=3)
+    target = spectral.Target.of(images)
+    pictures = torch.from_numpy(images).permute(0, 3, 1, 2) / 127.5 - 1
+    moments = target.moments(pictures)
+    assert moments[0].abs().max() < 1e-3 and moments[1].abs().max() < 0.4
+    louder = target.moments(2 * pictures)
+    assert louder[0].abs().max() > 1
+
+
+def test_the_charge_leads_running_moments_to_those_of_photographs():
+    torch.manual_seed(0)
+    images = (torch.randn(400, 32, 32, 1) * 20 + 128).clamp(0, 255).to(torch.uint8)
+    target = spectral.Target.of(images.expand(-1, -1, -1, 3).numpy())
+    gain, running = torch.tensor(0.5, requires_grad=True), torch.zeros(2, 8)
+    for _ in range(300):
+        fake = gain * torch.randn(16, 1, 32, 32).expand(-1, 3, -1, -1) * 20 / 127.5
+        moments = target.moments(fake)
+        running.lerp_(moments.detach(), 0.1)
+        (slope,) = torch.autograd.grad(spectral.charge(running, moments), gain)
+        with torch.no_grad():
+            gain -= 0.002 * slope.sign()
+    assert float(gain.detach()) == pytest.approx(1, abs=0.05)
 
 
 def test_a_wave_has_its_power_in_its_ring():

@@ -24,8 +24,10 @@ def write_record(folder, name="meso4", **changes):
     (folder / "real" / f"{name}.json").write_text(json.dumps(record))
 
 
-def test_the_table_is_in_step_with_the_results():
-    assert readme.render(TEXT, readme.ROOT / "results") == TEXT, "run `make readme`"
+@pytest.mark.parametrize("path", readme.TABLES)
+def test_the_tables_are_in_step_with_the_results(path):
+    now = (readme.ROOT / path).read_text()
+    assert readme.rendered(path, readme.ROOT / "results") == now, "run `make readme`"
 
 
 def test_the_two_commands_come_first():
@@ -39,8 +41,9 @@ def test_the_two_commands_come_first():
 
 def test_no_measured_number_is_typed_in():
     """Decimal fractions look like metrics; versions of Python are the only ones in the prose."""
-    before, _, rest = TEXT.partition(readme.START)
-    prose = before + rest.partition(readme.END)[2]
+    start, end = readme.markers("results")
+    before, _, rest = TEXT.partition(start)
+    prose = before + rest.partition(end)[2]
     assert set(re.findall(r"\b\d+\.\d+\b", prose)) == {"3.11"}
 
 
@@ -78,12 +81,23 @@ def test_files_of_another_kind_are_left_out(tmp_path):
     assert readme.table(tmp_path / "missing") == readme.NONE
 
 
+def test_builds_and_distances_are_shown(tmp_path):
+    assert readme.builds(tmp_path) == readme.distances(tmp_path) == readme.NONE
+    (tmp_path / "synthfaces").mkdir()
+    row = {"images": 2400, "seconds": 99.5, "seconds_per_1000": 41.46, "peak_mib": 700}
+    (tmp_path / "synthfaces" / "build.json").write_text(json.dumps({"builds": [row]}))
+    found = {"frechet_distance_meso4_features": {"photographs": 0.01234}}
+    (tmp_path / "synthfaces" / "generator.json").write_text(json.dumps(found))
+    assert "| 2,400 | 99.5 | 41.46 | 700 |" in readme.builds(tmp_path)
+    assert "| photographs | 0.012 |" in readme.distances(tmp_path)
+
+
 def test_rendering_twice_changes_nothing(tmp_path):
     write_record(tmp_path)
-    once = readme.render(TEXT, tmp_path)
-    assert readme.render(once, tmp_path) == once != TEXT
+    once = readme.render(TEXT, "results", readme.table(tmp_path))
+    assert readme.render(once, "results", readme.table(tmp_path)) == once != TEXT
 
 
-def test_a_readme_without_markers_is_refused(tmp_path):
+def test_a_text_without_markers_is_refused():
     with pytest.raises(ValueError, match="lacks the lines"):
-        readme.render("# no markers", tmp_path)
+        readme.render("# no markers", "results", "")
