@@ -16,10 +16,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mesocore import spectral
+from mesocore import matching, spectral
 from mesocore.discriminator import Discriminator
 from mesocore.runtime import UserError, progress, reseed, setup, write_bytes, write_json
-from mesocore.stylegan import CHANNELS, LATENT, Generator, upsample
+from mesocore.stylegan import LATENT, Generator, upsample
 
 STATE, CONFIG, LOG = "gan.safetensors", "gan.json", "log.csv"
 
@@ -28,8 +28,9 @@ STATE, CONFIG, LOG = "gan.safetensors", "gan.json", "log.csv"
 class Phase:
     """Steps at one resolution; over the first `fade` of them it replaces the one before.
 
-    `gap` and `match` are the weights of `spectral.gap` and `spectral.charge` in the generator's
-    loss; with `fall` the learning rate falls to 0 over the phase, in a straight line.
+    `gap` and `match` are the weights of `spectral.gap` and `matching.charge` in the generator's
+    loss, the latter for the `statistics` named; `rate` is the share of the learning rate at the
+    phase's start, from where it falls to 0 in a straight line if `fall`.
     """
 
     side: int
@@ -38,6 +39,8 @@ class Phase:
     fade: int = 500
     gap: float = 0.0
     match: float = 0.0
+    statistics: tuple[str, ...] = ("log_power",)
+    rate: float = 1.0
     fall: bool = False
 
 
@@ -49,6 +52,8 @@ class GanConfig:
         Phase(8, 300, 32), Phase(16, 1500, 32), Phase(32, 2200, 32), Phase(64, 1000, 16),
         Phase(128, 1000, 16), Phase(128, 1800, 16, fade=0, gap=1.0),
         Phase(128, 4800, 16, fade=0, match=10.0, fall=True),
+        Phase(128, 1500, 16, fade=0, match=10.0, statistics=tuple(matching.STATISTICS), rate=0.4,
+              fall=True),
     )  # fmt: skip
     learning_rate: float = 0.002  # Adam with beta1 = 0, beta2 = 0.99, as published
     penalty: float = 5e-4  # R1's gamma is this x pixels / batch (Karras et al. 2020b), but
@@ -131,8 +136,8 @@ class Players:
             "generator": torch.optim.Adam(self.generator.parameters(), **options),
             "discriminator": torch.optim.Adam(self.discriminator.parameters(), **options),
         }
-        self.moments = torch.zeros(2, max(CHANNELS) // 4)  # of spectra, an average over batches
-        self.target: spectral.Target | None = None
+        self.moments = torch.zeros(2, 1)  # of statistics to be matched, an average over batches
+        self.target: matching.Target | None = None
 
     def step(self, photographs: np.ndarray, step: int) -> tuple[float, float]:
         """One move of each player; returns the losses of discriminator and generator."""
@@ -152,7 +157,7 @@ class Players:
         if phase.gap:
             loss_g = loss_g + phase.gap * spectral.gap(fake, real.detach())
         if phase.match:
-            loss_g = loss_g + phase.match * self._match(fake, photographs)
+            loss_g = loss_g + phase.match * self._match(fake, photographs, phase.statistics)
         self.optimisers["generator"].zero_grad()
         loss_g.backward()
         self.optimisers["generator"].step()
@@ -161,11 +166,14 @@ class Players:
         self._average(0.5 ** (phase.batch / half_life))
         return float(loss_d.detach()), float(loss_g.detach())
 
-    def _match(self, fake: Tensor, photographs: np.ndarray) -> Tensor:
-        self.target = self.target or spectral.Target.of(photographs)
+    def _match(self, fake: Tensor, photographs: np.ndarray, names: tuple[str, ...]) -> Tensor:
+        if self.target is None or self.target.names != names:
+            self.target = matching.Target.of(photographs, names)
         moments = self.target.moments(fake)
-        self.moments.lerp_(moments.detach(), 0.03)
-        return spectral.charge(self.moments, moments)
+        if self.moments.shape != moments.shape:  # the first step with these statistics
+            self.moments = torch.zeros_like(moments)
+        self.moments = torch.lerp(self.moments, moments.detach(), 0.03)
+        return matching.charge(self.moments, moments)
 
     def _precision(self, half: bool = True) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=half and self.config.bfloat16)
@@ -254,7 +262,7 @@ def _where(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float, int, flo
     for number, phase in enumerate(phases):
         if step < phase.steps:
             fade = min(1.0, step / phase.fade) if number and phase.fade else 1.0
-            rate = 1 - step / phase.steps if phase.fall else 1.0
+            rate = phase.rate * (1 - step / phase.steps if phase.fall else 1.0)
             return phase, fade, seen + step * phase.batch, rate
         step, seen = step - phase.steps, seen + phase.steps * phase.batch
     raise UserError("the run is complete")

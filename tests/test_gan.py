@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
-from mesocore import gan, spectral
+from mesocore import gan, matching, spectral
 from mesocore.discriminator import Discriminator, deviation
 from mesocore.gan import GanConfig, Phase
+from mesocore.pixels import encode_jpeg
 from mesocore.runtime import UserError
 
 SHORT = GanConfig(phases=(Phase(8, 3, 4), Phase(16, 3, 4)), penalty_every=2)
@@ -92,9 +94,9 @@ def test_phases_to_come_may_change_and_others_may_not(photographs, finished):
 
 
 def test_the_rate_falls_to_nothing_where_it_shall():
-    phases = (Phase(8, 10, 4), Phase(8, 10, 4, fade=0, fall=True))
+    phases = (Phase(8, 10, 4), Phase(8, 10, 4, fade=0, rate=0.8, fall=True))
     rates = [gan._where(phases, step)[3] for step in (0, 9, 10, 15, 19)]
-    assert rates == pytest.approx([1, 1, 1, 0.5, 0.1])
+    assert rates == pytest.approx([1, 1, 0.8, 0.4, 0.08])
 
 
 def test_the_spectral_gap_is_the_difference_of_log_powers():
@@ -112,7 +114,7 @@ def test_photographs_meet_their_own_target(photographs):
     rng = np.random.default_rng(1)
     grain = rng.normal(size=(400, 32, 32, 1)) * rng.uniform(10, 40, (400, 1, 1, 1))
     images = (128 + grain).clip(0, 255).astype(np.uint8).repeat(3, axis=3)
-    target = spectral.Target.of(images)
+    target = matching.Target.of(images)
     pictures = torch.from_numpy(images).permute(0, 3, 1, 2) / 127.5 - 1
     moments = target.moments(pictures)
     assert moments[0].abs().max() < 1e-3 and moments[1].abs().max() < 0.4
@@ -123,16 +125,43 @@ def test_photographs_meet_their_own_target(photographs):
 def test_the_charge_leads_running_moments_to_those_of_photographs():
     torch.manual_seed(0)
     images = (torch.randn(400, 32, 32, 1) * 20 + 128).clamp(0, 255).to(torch.uint8)
-    target = spectral.Target.of(images.expand(-1, -1, -1, 3).numpy())
+    target = matching.Target.of(images.expand(-1, -1, -1, 3).numpy())
     gain, running = torch.tensor(0.5, requires_grad=True), torch.zeros(2, 8)
     for _ in range(300):
         fake = gain * torch.randn(16, 1, 32, 32).expand(-1, 3, -1, -1) * 20 / 127.5
         moments = target.moments(fake)
         running.lerp_(moments.detach(), 0.1)
-        (slope,) = torch.autograd.grad(spectral.charge(running, moments), gain)
+        (slope,) = torch.autograd.grad(matching.charge(running, moments), gain)
         with torch.no_grad():
             gain -= 0.002 * slope.sign()
     assert float(gain.detach()) == pytest.approx(1, abs=0.05)
+
+
+def test_block_costs_follow_the_size_of_a_jpeg():
+    rng, sizes, costs = np.random.default_rng(0), [], []
+    for grain in (1, 3, 6, 12, 24):
+        image = (128 + rng.normal(size=(64, 64, 3)) * grain).clip(0, 255).astype(np.uint8)
+        sizes.append(len(encode_jpeg(Image.fromarray(image), 95)))
+        picture = torch.from_numpy(image).permute(2, 0, 1)[None] / 127.5 - 1
+        costs.append(float(matching.block_cost(picture).sum()))
+    assert np.corrcoef(sizes, costs)[0, 1] > 0.98
+
+
+def test_the_cosines_keep_energy():
+    block = torch.randn(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    cosines, step, bands = matching._dct()
+    turned = torch.nn.functional.conv2d(block, cosines, stride=8)
+    assert float(turned.square().sum()) == pytest.approx(float(block.square().sum()), rel=1e-5)
+    assert float(turned[0, 0]) == pytest.approx(float(block.sum()) / 8, rel=1e-4)
+    assert bands.sum(0) == pytest.approx(torch.ones(6)) and step.min() == 2
+
+
+def test_colour_statistics_by_hand():
+    picture = torch.linspace(-1, 1, 64).view(1, 1, 8, 8).repeat(1, 3, 1, 1)
+    mean, deviation, low, high = (matching.colour(picture) / 5)[0].view(4, 3)[:, 0]
+    assert mean == pytest.approx(0, abs=1e-6) and low == pytest.approx(-0.9, abs=1e-5)
+    assert deviation.exp() == pytest.approx(float(picture[0, 0].std()) + 1e-3, rel=1e-5)
+    assert high == pytest.approx(0.9, abs=1e-5)
 
 
 def test_a_wave_has_its_power_in_its_ring():
