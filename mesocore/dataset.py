@@ -23,7 +23,7 @@ from mesocore.pixels import Preparation, to_array
 from mesocore.runtime import UserError, progress, project_root
 
 SPLITS = ("train", "val", "test")
-EMBEDDED, EMBEDDED_COUNT = "synthfaces", 2400
+EMBEDDED, EMBEDDED_COUNT = "synthfaces", 4800
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def resolve(data: str | Path, count: int | None = None) -> Path:
     """The assembled set behind the word `synthfaces` or a path.
 
     `synthfaces` is built on first use and kept in `data/synthfaces` (`data/synthfaces-COUNT` for
-    another `count` than 2,400); `count` means nothing for a path. Raises `UserError` if a path
+    another `count` than 4,800); `count` means nothing for a path. Raises `UserError` if a path
     holds no assembled set.
     """
     if str(data) == EMBEDDED:

@@ -42,7 +42,7 @@ KINDS = ("photograph", "edited", "photograph", "generated")  # of a unit, in thi
 
 def build_raw(
     out: Path,
-    count: int = 2400,
+    count: int,
     size: int = SIZE,
     seed: int = 0,
     progress: bool = True,

@@ -2,7 +2,7 @@
 
 After StyleGAN and StyleGAN2 (Karras et al., CVPR 2019 and 2020): a mapping network, a learned
 constant as input, a style for every convolution, noise for every convolution, and an RGB picture
-summed up over the resolutions (skip outputs). Differences: about 1.2 million parameters instead of
+summed up over the resolutions (skip outputs). Differences: about 560,000 parameters instead of
 30 million, styles scale the activations before and after a shared convolution instead of making
 a kernel for every image (the same function, and quicker on a CPU), and growing at one's will:
 `resolution` may be any of the generator's own.

@@ -55,11 +55,11 @@ class TrainConfig:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be greater than 0")
 
 
-def course_config(model: str, data: str, seed: int = 0, epochs: int = 20) -> TrainConfig:
+def course_config(model: str, data: str, seed: int = 0, epochs: int = 30) -> TrainConfig:
     """What the chapters train with: 128 px, the size of the embedded set, and small batches.
 
-    With 1,680 images the number of updates matters more than their noise: a batch of 8 takes four
-    times as many as the default's 32.
+    On the embedded set Meso-4 learns nothing for the first 6,000 updates or so (measured on its
+    validation split), and then within one epoch. A batch of 8 makes 420 updates an epoch.
     """
     return TrainConfig(model, data, epochs, 128, batch_size=8, learning_rate=2e-3, seed=seed)
 
