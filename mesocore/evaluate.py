@@ -110,9 +110,10 @@ def metrics_with_intervals(
     """`point_metrics`, each as `{"value", "low", "high"}`: the 95 % percentile interval.
 
     `probability` is float `(N,)`, or `(R, N)` from R runs of one model, which differ in their seed,
-    with R thresholds. Then values are means over the runs, `"sd"` is their standard deviation, and
-    the interval says how the mean would move with other test images. Whole groups are drawn; draws
-    without both classes do not count for metrics that need both.
+    with R thresholds. Then values are means over the runs, `"each"` has those of the runs and
+    `"sd"` their standard deviation, and the interval says how the mean would move with other test
+    images. Whole groups are drawn; draws without both classes do not count for metrics that need
+    both.
     ECE is biased upwards in every draw (a resample is less calibrated than the sample), so its
     interval may lie above its value; read it as an upper bound.
     """
@@ -134,6 +135,8 @@ def metrics_with_intervals(
     if len(runs) > 1:
         table["sd"] = found.std(ddof=1)
     table = table.astype(object).where(table.notna(), None)
+    if len(runs) > 1:
+        table["each"] = [found[name].tolist() for name in table.index]
     return table.to_dict("index")
 
 

@@ -126,7 +126,7 @@ def test_several_runs_give_the_mean_and_their_spread():
     both = evaluate.metrics_with_intervals(labels, np.stack([first, second]), groups, [0.5, 0.4],
                                            100)["roc_auc"]  # fmt: skip
     values = [part["value"] for part in alone]
-    assert both["value"] == pytest.approx(np.mean(values))
+    assert both["each"] == values and both["value"] == pytest.approx(np.mean(values))
     assert both["sd"] == pytest.approx(np.std(values, ddof=1)) and "sd" not in alone[0]
     assert both["low"] < both["value"] < both["high"]
     twice = evaluate.metrics_with_intervals(labels, np.stack([first] * 2), groups, [0.5] * 2, 100)
