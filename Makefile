@@ -38,6 +38,7 @@ lab: $(STAMP) ## open the chapters in JupyterLab
 notebooks: $(STAMP) ## run every chapter in place, so that its outputs can be committed
 	@$(PY) -m jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False notebooks/[0-9][0-9]_*.ipynb
+	@$(PY) scripts/shrink_pictures.py notebooks/[0-9][0-9]_*.ipynb
 
 test: $(STAMP) ## lint, unit tests, notebooks, exercises
 	@$(PY) -m ruff check .

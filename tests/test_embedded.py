@@ -73,8 +73,9 @@ def test_an_edit_is_with_its_original_and_has_an_exact_mask(raw):
         fake, real = (np.asarray(Image.open(raw / p)).astype(int) for p in (path, row["original"]))
         change = np.abs(fake - real).max(2)
         assert 0.01 <= mask.mean() < 0.7
-        # JPEG spreads a change over its block, no further
-        assert change[mask].mean() > 2 * change[~_grown(mask)].mean()
+        # JPEG spreads a change over its block, no further: what is left outside is its rounding
+        outside = np.quantile(change[~_grown(mask)], 0.99)
+        assert np.quantile(change[mask], 0.99) > 3 * outside
 
 
 def _grown(mask: np.ndarray, by: int = 16) -> np.ndarray:

@@ -24,7 +24,7 @@ def scored(count: int = 200) -> pd.DataFrame:
 
 
 def test_the_table_shows_value_and_interval():
-    record = {"metrics": measure(scored(), 0.5, resamples=50)}
+    record = {"metrics": measure([scored()], [0.5], resamples=50)}
     table = report.metric_table(record)
     assert table.loc["ROC AUC", "value"] == f"{record['metrics']['all']['roc_auc']['value']:.3f}"
     assert set(table.index) == set(report.NAMES.values())
@@ -32,7 +32,7 @@ def test_the_table_shows_value_and_interval():
 
 def test_a_metric_that_needs_both_classes_is_left_out():
     table = scored()
-    record = {"metrics": measure(table[table["label"] == "fake"], 0.5, resamples=20)}
+    record = {"metrics": measure([table[table["label"] == "fake"]], [0.5], resamples=20)}
     assert "ROC AUC" not in report.metric_table(record).index
 
 
