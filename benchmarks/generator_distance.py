@@ -6,7 +6,7 @@ As in the Frechet inception distance (Heusel et al., NeurIPS 2017), two Gaussian
 Inception's weights would be a download, so the features are those of the Meso-4 that was trained
 on real faces (results/real/openforensics-meso4): mean and deviation of its last 16 maps, 32
 numbers an image. It is no FID and compares with no published FID. Beside it stand the distance
-between two heaps of photographs, which is the least that 2,000 images can show, and that of blurred
+between two heaps of photographs, which is the least that 1,000 images can show, and that of blurred
 photographs, which says how large a number is.
 """
 
@@ -20,7 +20,7 @@ from scipy.linalg import sqrtm
 from mesocore import checkpoint, dataset, runtime, snapshots, stylegan
 from mesocore.models import to_unit
 
-COUNT, FIRST = 2000, 7 * 10**14  # images in a heap; seeds of no set and of no training
+COUNT, FIRST = 1000, 7 * 10**14  # images in a heap; seeds of no set and of no training
 
 
 def features(detector: checkpoint.Detector, images: np.ndarray) -> np.ndarray:
