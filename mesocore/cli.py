@@ -90,11 +90,16 @@ def train_command(
     learning_rate: Annotated[
         float, typer.Option(help="the peak of the schedule")
     ] = train.TrainConfig.learning_rate,
+    dropout: Annotated[
+        float | None, typer.Option(help="share  [default: the model's own]")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
 ) -> None:
     """Train a model; the best epoch by validation ROC AUC is what the run keeps."""
-    config = train.TrainConfig(model, data, epochs, size, batch_size, learning_rate, seed=seed)
+    config = train.TrainConfig(
+        model, data, epochs, size, batch_size, learning_rate, dropout=dropout, seed=seed
+    )
     history = train.train(config, out, resume)
     best = history.loc[history["val_roc_auc"].idxmax()]
     print(

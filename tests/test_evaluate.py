@@ -132,3 +132,29 @@ def test_several_runs_give_the_mean_and_their_spread():
     twice = evaluate.metrics_with_intervals(labels, np.stack([first] * 2), groups, [0.5] * 2, 100)
     assert {k: twice["roc_auc"][k] for k in alone[0]} == pytest.approx(alone[0])
     assert twice["roc_auc"]["sd"] == 0
+
+
+def test_a_paired_difference_is_narrower_than_two_intervals_apart():
+    labels, theirs = noisy_scores(400)
+    ours = theirs + 0.02 * (2 * labels - 1)  # the same scores, a little better
+    groups = np.arange(400)
+    found = evaluate.paired_difference(labels, ours, theirs, groups, resamples=200)
+    assert found["value"] == pytest.approx(
+        roc_auc_score(labels, ours) - roc_auc_score(labels, theirs)
+    )
+    assert 0 < found["low"] < found["value"] < found["high"]
+    alone = evaluate.metrics_with_intervals(labels, theirs, groups, 0.5, resamples=200)["roc_auc"]
+    assert found["high"] - found["low"] < 0.5 * (alone["high"] - alone["low"])
+
+
+def test_a_paired_difference_of_a_model_to_itself_is_nothing_and_turns_sign():
+    labels, a = noisy_scores(100)
+    _, b = noisy_scores(100, seed=1)
+    groups = np.arange(100) // 2
+    same = evaluate.paired_difference(labels, a, a, groups, resamples=20)
+    assert same == {"value": 0, "low": 0, "high": 0}
+    runs = np.stack([a, b])  # two seeds of one model
+    one = evaluate.paired_difference(labels, runs, a, groups, resamples=50)
+    other = evaluate.paired_difference(labels, a, runs, groups, resamples=50)
+    assert one["value"] == pytest.approx(-other["value"])
+    assert one["low"] == pytest.approx(-other["high"])

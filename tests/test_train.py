@@ -72,6 +72,14 @@ def test_two_runs_agree_bit_for_bit_and_two_seeds_do_not(run, faces, tmp_path):
     assert other["train_loss"][0] != first["train_loss"][0]
 
 
+def test_dropout_is_the_published_share_unless_the_run_says_otherwise(faces, tmp_path):
+    losses = {}
+    for share in (None, 0.5, 0.0):
+        history = train.train(settings(faces, dropout=share, epochs=1), tmp_path / str(share))
+        losses[share] = history["train_loss"][0]
+    assert losses[None] == losses[0.5] > losses[0.0]
+
+
 @pytest.mark.parametrize("finished_epochs", [0, 1, 3])
 def test_killed_and_resumed_equals_uninterrupted(finished_epochs, run, faces, tmp_path):
     out = tmp_path / "killed"
@@ -121,6 +129,8 @@ def test_mistakes_are_named(run, faces, tmp_path):
         train.train(settings(faces), tmp_path / "full")
     with pytest.raises(UserError, match="epochs is 0"):
         settings(faces, epochs=0)
+    with pytest.raises(UserError, match="dropout is 1"):
+        settings(faces, dropout=1)
     with pytest.raises(UserError, match="no assembled set|is no assembled set"):
         train.train(settings(tmp_path / "nowhere"), tmp_path / "new")
 
