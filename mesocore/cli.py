@@ -90,9 +90,7 @@ def train_command(
     learning_rate: Annotated[
         float, typer.Option(help="the peak of the schedule")
     ] = train.TrainConfig.learning_rate,
-    dropout: Annotated[
-        float | None, typer.Option(help="share  [default: the model's own]")
-    ] = None,
+    dropout: Annotated[float | None, typer.Option(help="share  [default: the model's own]")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Costs by hand, and times that are at least times: in turn, positive, of the model that is named."""
+"""Costs by hand, and times that belong to the model that is named."""
 
 import time
 
