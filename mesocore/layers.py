@@ -1,4 +1,4 @@
-"""What MesoNetPlus is built from: the inverted residual, and four kinds of attention.
+"""The parts of MesoNetPlus: inverted residuals, attention, a high-pass front, blurred pooling.
 
 Every block takes float `(N, C, H, W)`. An attention block returns the same shape: its input, each
 value multiplied by a gate between 0 and 1. Gates are all they add, so `gate` is what chapter 3
@@ -173,6 +173,53 @@ class InvertedResidual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y = self.project(self.attention(self.depthwise(self.expand(x))))
         return x + y if self.residual else y
+
+
+class HighPass(nn.Module):
+    """The image and beside it what a blur takes away: `(N, 3, H, W)` -> `(N, 6, H, W)`.
+
+    Fixed, without weights: each colour minus its 3 x 3 binomial mean, times 8, so that residuals of
+    a few grey levels weigh as much as the colours. The idea of fixed residual filters is that of
+    Fridrich & Kodovsky, "Rich Models for Steganalysis", TIFS 2012; theirs are 30, quantised.
+    """
+
+    def __init__(self, gain: float = 8.0):
+        super().__init__()
+        kernel = gain * (_impulse(3) - _binomial(3))
+        self.register_buffer("kernel", kernel.expand(3, 1, 3, 3).contiguous(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        edges = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+        return torch.cat([x, functional.conv2d(edges, self.kernel, groups=3)], dim=1)
+
+
+class BlurPool(nn.Module):
+    """Max pooling that does not alias: `(N, C, H, W)` -> `(N, C, H / 2, W / 2)`.
+
+    The maximum over 2 x 2 at every pixel, then a 3 x 3 binomial blur and every second pixel of it:
+    Zhang, "Making Convolutional Networks Shift-Invariant Again", ICML 2019, section 3.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        kernel = _binomial(3).expand(channels, 1, 3, 3).contiguous()
+        self.register_buffer("kernel", kernel, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.max_pool2d(functional.pad(x, (0, 1, 0, 1), mode="replicate"), 2, stride=1)
+        x = functional.pad(x, (1, 1, 1, 1), mode="replicate")
+        return functional.conv2d(x, self.kernel, stride=2, groups=x.shape[1])
+
+
+def _binomial(side: int) -> Tensor:
+    row = torch.tensor([math.comb(side - 1, k) for k in range(side)], dtype=torch.float32)
+    return row[:, None] * row / row.sum() ** 2
+
+
+def _impulse(side: int) -> Tensor:
+    kernel = torch.zeros(side, side)
+    kernel[side // 2, side // 2] = 1
+    return kernel
 
 
 def _unit(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:

@@ -1,10 +1,10 @@
-"""Meso-4 and MesoInception-4, as their authors published them, in PyTorch.
+"""Meso-4 and MesoInception-4, as their authors published them, and MesoNetPlus, in PyTorch.
 
 Source: Afchar, Nozick, Yamagishi, Echizen, "MesoNet: a Compact Facial Video Forgery Detection
 Network", WIFS 2018, and the Keras code its authors released. Every model here takes
 `uint8 (N, 3, S, S)` RGB and returns one logit per image, `float32 (N,)`; positive means fake.
 
-How this differs from the published code, and nothing else does:
+How the first two differ from the published code, and nothing else does:
 - logits instead of a sigmoid, and fake is the positive class (the Keras weights mean P(real));
 - any size that is a multiple of 16 from 64 upwards; at 256 the shapes are the published ones;
 - the flattened features are in PyTorch's C, H, W order; `published.py` reorders imported weights.
@@ -16,6 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from mesocore.layers import ATTENTION, BlurPool, HighPass, InvertedResidual, attention
 from mesocore.runtime import UserError
 
 SMALLEST, MULTIPLE = 64, 16
@@ -134,14 +135,87 @@ class MesoInception4(MesoNet):
         super().__init__(features, size)
 
 
+class MesoNetPlus(MesoNet):
+    """Meso-4 with parts exchanged or added, each alone or together; without any it is Meso-4.
+
+    - `inverted`: five inverted residuals in place of the last two convolutions, which see more (the
+      first two run at full and half resolution, where wide features are slow) and end, as these
+      do, in 16 channels at 1/32 of the resolution. BatchNorm in them has PyTorch's defaults.
+    - `attend`: a kind of attention (`layers.ATTENTION`); in the inverted residuals, or behind each
+      of Meso-4's own convolutions where there are none.
+    - `highpass`: fixed high-pass residuals beside the three colours.
+    - `blur`: the first two poolings do not alias.
+    """
+
+    def __init__(
+        self,
+        size: int = 256,
+        inverted: bool = False,
+        attend: str = "none",
+        highpass: bool = False,
+        blur: bool = False,
+    ):
+        outside = "none" if inverted else attend
+        features = [HighPass()] if highpass else []
+        features += _stem(6 if highpass else 3, blur, outside)
+        features += _inverted_trunk(attend) if inverted else _convolutional_trunk(outside)
+        super().__init__(nn.Sequential(*features), size)
+
+
+def _stem(inputs: int, blur: bool, attend: str) -> list[nn.Module]:
+    blocks = []
+    for block in (ConvBlock(inputs, 8, kernel=3, pool=2), ConvBlock(8, 8, kernel=5, pool=2)):
+        if blur:
+            block[-1] = BlurPool(8)
+        blocks += [block, *_after(8, attend)]
+    return blocks
+
+
+def _convolutional_trunk(attend: str) -> list[nn.Module]:
+    third, fourth = ConvBlock(8, 16, kernel=5, pool=2), ConvBlock(16, 16, kernel=5, pool=4)
+    return [third, *_after(16, attend), fourth, *_after(16, attend)]
+
+
+def _after(channels: int, attend: str) -> list[nn.Module]:
+    return [] if attend == "none" else [attention(attend, channels)]
+
+
+def _inverted_trunk(attend: str) -> list[nn.Module]:
+    widths = ((8, 24, 1), (24, 32, 2), (32, 32, 1), (32, 48, 2), (48, 48, 1))  # in, out, stride
+    blocks = [InvertedResidual(i, o, 3, stride, 3, attend) for i, o, stride in widths]
+    narrow = [nn.Conv2d(48, 16, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+    return [*blocks, *narrow, nn.AvgPool2d(2, ceil_mode=True)]
+
+
 MODELS: dict[str, Callable[..., nn.Module]] = {"meso4": Meso4, "mesoinception4": MesoInception4}
+PARTS: dict[str, dict] = {
+    "inverted": {"inverted": True},
+    "highpass": {"highpass": True},
+    "blur": {"blur": True},
+    **{kind: {"attend": kind} for kind in ATTENTION},
+}
+CHOSEN = "meso4+inverted+eca"  # by validation, see results/real: what `mesonetplus` means
 
 
 def build(name: str, size: int = 256) -> nn.Module:
-    """A freshly initialised model from the registry. Raises `UserError` for an unknown name."""
-    if name not in MODELS:
-        raise UserError(f"no model is called {name!r}; choose one of: {', '.join(MODELS)}")
-    return MODELS[name](size=size)
+    """A freshly initialised model by name.
+
+    A name is `meso4`, `mesoinception4`, `mesonetplus`, or `meso4` with parts of MesoNetPlus:
+    `meso4+inverted+se`. Raises `UserError` for an unknown name or part, or two kinds of attention.
+    """
+    if name in MODELS:
+        return MODELS[name](size=size)
+    base, *parts = (CHOSEN if name == "mesonetplus" else name).split("+")
+    if base != "meso4" or not parts or not set(parts) <= set(PARTS):
+        names = ", ".join([*MODELS, "mesonetplus"])
+        raise UserError(
+            f"no model is called {name!r}; choose one of: {names}, or meso4 with parts: "
+            f"meso4+inverted+se. Parts: {', '.join(PARTS)}"
+        )
+    if len(set(parts)) < len(parts) or len(set(parts) & set(ATTENTION)) > 1:
+        raise UserError(f"{name!r}: name each part once, and one kind of attention")
+    options = [item for part in parts for item in PARTS[part].items()]
+    return MesoNetPlus(size, **dict(options))
 
 
 def parameter_count(model: nn.Module) -> int:
@@ -153,4 +227,5 @@ def _keras_init(module: nn.Module) -> None:
     # Keras' default, Glorot uniform with zero biases; PyTorch's own would start elsewhere
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

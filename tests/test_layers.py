@@ -138,3 +138,27 @@ def test_mistakes_are_named():
         InvertedResidual(8, 8, 4)
     with pytest.raises(UserError, match="stride 3"):
         InvertedResidual(8, 8, 3, 3)
+
+
+def test_the_high_pass_keeps_the_image_and_is_blind_to_what_is_smooth():
+    ramp = torch.linspace(0, 1, 16).expand(1, 3, 16, 16)
+    both = layers.HighPass()(ramp)
+    assert both.shape == (1, 6, 16, 16) and torch.equal(both[:, :3], ramp)
+    assert both[:, 3:, 1:-1, 1:-1].abs().max() < 1e-5
+    dot = torch.zeros(1, 3, 9, 9)
+    dot[..., 4, 4] = 1
+    assert layers.HighPass(gain=1)(dot)[0, 3, 4, 4] == 1 - 4 / 16
+
+
+def test_blurred_pooling_halves_and_moves_less_when_the_image_moves():
+    x = maps(8, 4, 32, 32)
+    moved = x.roll(1, dims=3)
+    change = {}
+    for name, pool in (("max", torch.nn.MaxPool2d(2)), ("blur", layers.BlurPool(4))):
+        a, b = pool(x), pool(moved)
+        assert a.shape == (8, 4, 16, 16)
+        inner = (slice(None), slice(None), slice(2, -2), slice(2, -2))
+        change[name] = ((a - b)[inner].std() / a[inner].std()).item()
+    assert change["blur"] < 0.7 * change["max"]
+    flat = torch.full((1, 4, 8, 8), 3.0)
+    assert torch.allclose(layers.BlurPool(4)(flat), flat[..., :4, :4])

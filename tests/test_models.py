@@ -1,10 +1,11 @@
-"""Shapes, parameter counts and order of the published networks."""
+"""Shapes, parameter counts and order of the published networks, and MesoNetPlus part by part."""
 
 import pytest
 import torch
 from torch import nn
 
-from mesocore.models import build, parameter_count
+from mesocore.layers import ATTENTION
+from mesocore.models import PARTS, MesoNetPlus, build, parameter_count
 from mesocore.runtime import UserError
 
 
@@ -51,11 +52,59 @@ def test_no_batch_norm_is_shared_and_all_use_the_keras_constants(name):
     assert len(calls) == len(set(calls)) == 4
 
 
-def test_every_parameter_gets_a_gradient():
-    for name in ("meso4", "mesoinception4"):
-        torch.manual_seed(1)
-        model = build(name, 64)
-        images = torch.randint(0, 256, (16, 3, 64, 64), dtype=torch.uint8)
-        model(images).square().sum().backward()
-        idle = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
-        assert idle == []
+RECIPES = [f"meso4+{part}" for part in PARTS] + [f"meso4+inverted+{kind}" for kind in ATTENTION]
+
+
+@pytest.mark.parametrize("name", ["meso4", "mesoinception4", "mesonetplus", *RECIPES])
+def test_every_parameter_gets_a_gradient(name):
+    torch.manual_seed(1)
+    model = build(name, 64)
+    images = torch.randint(0, 256, (16, 3, 64, 64), dtype=torch.uint8)
+    model(images).square().sum().backward()
+    idle = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    assert idle == []
+
+
+@pytest.mark.parametrize("name", ["mesonetplus", "meso4+highpass+blur", *RECIPES])
+def test_a_recipe_fits_every_size_and_the_limit(name):
+    for size in (64, 80, 112, 128):
+        images = torch.randint(0, 256, (2, 3, size, size), dtype=torch.uint8)
+        assert build(name, size).eval()(images).shape == (2,)
+    assert parameter_count(build(name, 256)) <= 100_000
+
+
+def test_without_parts_it_is_meso4_to_the_bit():
+    torch.manual_seed(0)
+    plain = build("meso4", 64).eval()
+    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    torch.manual_seed(0)
+    assert torch.equal(MesoNetPlus(64).eval()(images), plain(images))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_part_changes_the_answer(part):
+    images = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
+    answers = []
+    for name in ("meso4", f"meso4+{part}"):
+        torch.manual_seed(0)
+        answers.append(build(name, 64).eval()(images))
+    assert (answers[0] - answers[1]).abs().min() > 1e-6
+
+
+def test_the_order_of_the_parts_does_not_matter():
+    a, b = (build(name, 64) for name in ("meso4+inverted+se", "meso4+se+inverted"))
+    assert list(a.state_dict()) == list(b.state_dict())
+
+
+@pytest.mark.parametrize(
+    "name", ["meso5", "meso4+", "meso4+resnet", "mesoinception4+se", "+se", "mesonetplus+se"]
+)
+def test_unknown_recipes_are_named(name):
+    with pytest.raises(UserError, match="no model is called.*Parts: inverted"):
+        build(name)
+
+
+@pytest.mark.parametrize("name", ["meso4+se+eca", "meso4+se+se", "meso4+blur+blur"])
+def test_recipes_that_contradict_themselves_are_named(name):
+    with pytest.raises(UserError, match="each part once"):
+        build(name)
