@@ -81,7 +81,12 @@ def audit(
 
 @typer_app.command("train")
 def train_command(
-    model: Annotated[str, typer.Argument(help="meso4 or mesoinception4")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="meso4, mesoinception4, mesonetplus, or meso4 with parts: meso4+inverted+se"
+        ),
+    ],
     data: Annotated[str, typer.Option(help="an assembled set, or the word synthfaces")],
     out: Annotated[Path, typer.Option(help="the run's folder")],
     epochs: Annotated[int, typer.Option(min=1)] = train.TrainConfig.epochs,
@@ -91,12 +96,23 @@ def train_command(
         float, typer.Option(help="the peak of the schedule")
     ] = train.TrainConfig.learning_rate,
     dropout: Annotated[float | None, typer.Option(help="share  [default: the model's own]")] = None,
+    precision: Annotated[
+        str, typer.Option(help="of training: fp32 or bf16")
+    ] = train.TrainConfig.precision,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
 ) -> None:
     """Train a model; the best epoch by validation ROC AUC is what the run keeps."""
     config = train.TrainConfig(
-        model, data, epochs, size, batch_size, learning_rate, dropout=dropout, seed=seed
+        model,
+        data,
+        epochs,
+        size,
+        batch_size,
+        learning_rate,
+        dropout=dropout,
+        precision=precision,
+        seed=seed,
     )
     history = train.train(config, out, resume)
     best = history.loc[history["val_roc_auc"].idxmax()]

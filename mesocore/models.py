@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torchvision.models import mobilenet_v3_small
 
 from mesocore.layers import ATTENTION, BlurPool, HighPass, InvertedResidual, attention
 from mesocore.runtime import UserError
@@ -181,13 +182,34 @@ def _after(channels: int, attend: str) -> list[nn.Module]:
 
 
 def _inverted_trunk(attend: str) -> list[nn.Module]:
-    widths = ((8, 24, 1), (24, 32, 2), (32, 32, 1), (32, 48, 2), (48, 48, 1))  # in, out, stride
-    blocks = [InvertedResidual(i, o, 3, stride, 3, attend) for i, o, stride in widths]
+    # inputs, outputs, stride, expansion; the second is narrow, as it widens before its stride
+    plan = ((8, 24, 1, 6), (24, 32, 2, 2), (32, 32, 1, 3), (32, 48, 2, 3), (48, 48, 1, 3))
+    blocks = [InvertedResidual(i, o, 3, stride, wider, attend) for i, o, stride, wider in plan]
     narrow = [nn.Conv2d(48, 16, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
     return [*blocks, *narrow, nn.AvgPool2d(2, ceil_mode=True)]
 
 
-MODELS: dict[str, Callable[..., nn.Module]] = {"meso4": Meso4, "mesoinception4": MesoInception4}
+class MobileNetV3Small(nn.Module):
+    """A general network, for comparison: torchvision's, from scratch, 1.5 million parameters.
+
+    Howard et al., "Searching for MobileNetV3", ICCV 2019. Its cost is that of Meso-4: 56 million
+    multiply-adds at 224 px.
+    """
+
+    def __init__(self, size: int = 256):
+        super().__init__()
+        self.size = check_size(size)
+        self.body = mobilenet_v3_small(weights=None, num_classes=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.body(to_unit(images)).squeeze(1)  # (N,)
+
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "meso4": Meso4,
+    "mesoinception4": MesoInception4,
+    "mobilenet_v3_small": MobileNetV3Small,
+}
 PARTS: dict[str, dict] = {
     "inverted": {"inverted": True},
     "highpass": {"highpass": True},
@@ -200,7 +222,7 @@ CHOSEN = "meso4+inverted+eca"  # by validation, see results/real: what `mesonetp
 def build(name: str, size: int = 256) -> nn.Module:
     """A freshly initialised model by name.
 
-    A name is `meso4`, `mesoinception4`, `mesonetplus`, or `meso4` with parts of MesoNetPlus:
+    A name is one of `MODELS`, `mesonetplus`, or `meso4` with parts of MesoNetPlus:
     `meso4+inverted+se`. Raises `UserError` for an unknown name or part, or two kinds of attention.
     """
     if name in MODELS:

@@ -1,13 +1,13 @@
 """One results file: what was measured, on what, by what, with what beside it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mesocore import audit, dataset, evaluate, sources
+from mesocore import audit, cost, dataset, evaluate, sources
 from mesocore.checkpoint import Detector
 from mesocore.predict import predict
 from mesocore.runtime import UserError, command_line, environment
@@ -33,13 +33,7 @@ def evaluate_detector(
     seen = not raw and about["config"].get("manifest_sha256") == dataset.manifest_hash(data)
     record = {
         "model": about["config"],
-        "data": {
-            "tier": tier(data),
-            "path": data.name,
-            "manifest_sha256": None if raw else dataset.manifest_hash(data),
-            "split": "all" if raw else split,
-            "rejected": scored[0][1],
-        },
+        "data": _raw_data(data, scored[0][1]) if raw else _data(data, split),
         "seeds": [d.description["config"]["seed"] for d in detectors if "seed" in about["config"]],
         "threshold": {
             "value": _one_or_all([d.threshold for d in detectors]),
@@ -56,6 +50,51 @@ def evaluate_detector(
     if seen and split != "test":
         record["warning"] = f"the {split} split took part in training or in choosing the threshold"
     return record
+
+
+def compare(
+    rows: Mapping[str, Sequence[Detector]], data: str | Path, baseline: str, split: str = "test"
+) -> dict:
+    """Several models, each with one run a seed, on one split of an assembled set.
+
+    Returns a record with `rows`: for each name its config, `seeds`, `val_roc_auc` of each run (what
+    a choice may be based on), metrics as `evaluate.measure` gives them, parameters and
+    multiply-adds, and `against`: the paired difference of its ROC AUC to that of `baseline`, a name
+    among the rows. The split is read once for all of them.
+    """
+    folder = dataset.resolve(data)
+    scored = {
+        name: [_score(detector, folder, split)[0] for detector in runs]
+        for name, runs in rows.items()
+    }
+    labels = (scored[baseline][0]["label"] == "fake").to_numpy(int)
+    groups = scored[baseline][0]["group"].to_numpy()
+    scores = {name: np.stack([t["probability"] for t in runs]) for name, runs in scored.items()}
+    record = {"baseline": baseline, "rows": {}}
+    for name, runs in rows.items():
+        about = _one_model(runs)
+        record["rows"][name] = {
+            "model": about["config"] | {"data": folder.name},
+            "seeds": [run.description["config"]["seed"] for run in runs],
+            "val_roc_auc": [run.description["best"]["val_roc_auc"] for run in runs],
+            **cost.size_of(runs[0].model, runs[0].size),
+            "metrics": evaluate.measure(scored[name], [run.threshold for run in runs]),
+            "against": evaluate.paired_difference(labels, scores[name], scores[baseline], groups),
+        }
+    record["data"] = _data(folder, split)
+    record["trivial_baseline"] = audit.trivial_baseline(folder, split)
+    return record | {"environment": environment(), "command": command_line()}
+
+
+def _data(folder: Path, split: str) -> dict:
+    sha256 = dataset.manifest_hash(folder)
+    return {"tier": tier(folder), "path": folder.name, "manifest_sha256": sha256, "split": split,
+            "rejected": 0}  # fmt: skip
+
+
+def _raw_data(folder: Path, rejected: int) -> dict:
+    return {"tier": tier(folder), "path": folder.name, "manifest_sha256": None, "split": "all",
+            "rejected": rejected}  # fmt: skip
 
 
 def _one_model(detectors: Sequence[Detector]) -> dict:

@@ -8,7 +8,7 @@ killed repeats at most one epoch and ends in the same bits.
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,7 @@ from mesocore.runtime import (
 )
 
 STATE, CONFIG, HISTORY = "last.safetensors", "config.json", "history.csv"
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,16 @@ class TrainConfig:
     weight_decay: float = 0.01
     dropout: float | None = None  # before both dense layers; None: as published, 0.5
     augment: bool = True  # mirroring, on the training split only
+    precision: str = "fp32"  # of training; bf16 is faster on CPUs that have it. Judging is fp32
     seed: int = 0
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be greater than 0")
+        if self.precision not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
+            raise UserError(f"precision {self.precision!r} is unknown; choose one of: {known}")
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise UserError(f"dropout is {self.dropout}; write a share from 0 to below 1")
 
@@ -137,7 +142,10 @@ def _run_epoch(
         rate = learning_rate(step, per_epoch * config.epochs, config.learning_rate)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        loss = nn.functional.binary_cross_entropy_with_logits(model(images), labels)
+        low = PRECISIONS[config.precision]
+        with torch.autocast("cpu", low, enabled=low is not torch.float32):
+            logits = model(images)
+        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)
         if not torch.isfinite(loss):
             raise UserError(
                 f"the loss became {loss.item()} in epoch {epoch + 1}; the best model so far is "
@@ -182,7 +190,9 @@ def _open_run(out: Path, settings: dict, resume: bool) -> None:
         return
     if not resume:
         raise UserError(f"{out} holds a run; add --resume to go on, or choose another --out")
-    before = json.loads(config.read_text())
+    # a run that is older than a setting was trained with what is now the setting's default
+    defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
+    before = defaults | json.loads(config.read_text())
     # the folder may have moved: the manifest's hash says whether it is the same set
     changed = [k for k in settings if k != "data" and before.get(k) != settings[k]]
     if changed:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from mesocore.layers import ATTENTION
-from mesocore.models import PARTS, MesoNetPlus, build, parameter_count
+from mesocore.models import MODELS, PARTS, MesoNetPlus, build, parameter_count
 from mesocore.runtime import UserError
 
 
@@ -55,7 +55,7 @@ def test_no_batch_norm_is_shared_and_all_use_the_keras_constants(name):
 RECIPES = [f"meso4+{part}" for part in PARTS] + [f"meso4+inverted+{kind}" for kind in ATTENTION]
 
 
-@pytest.mark.parametrize("name", ["meso4", "mesoinception4", "mesonetplus", *RECIPES])
+@pytest.mark.parametrize("name", [*MODELS, "mesonetplus", *RECIPES])
 def test_every_parameter_gets_a_gradient(name):
     torch.manual_seed(1)
     model = build(name, 64)

@@ -1,6 +1,7 @@
 """Training learns, keeps the right epoch, and resumes to the same bits after kill -9."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,13 @@ def test_dropout_is_the_published_share_unless_the_run_says_otherwise(faces, tmp
     assert losses[None] == losses[0.5] > losses[0.0]
 
 
+def test_low_precision_learns_as_well_and_keeps_full_weights(faces, tmp_path):
+    history = train.train(settings(faces, precision="bf16"), tmp_path / "low")
+    assert history["val_roc_auc"].max() > 0.9
+    weights = load_detector(tmp_path / "low").model.parameters()
+    assert all(w.dtype == torch.float32 for w in weights)
+
+
 @pytest.mark.parametrize("finished_epochs", [0, 1, 3])
 def test_killed_and_resumed_equals_uninterrupted(finished_epochs, run, faces, tmp_path):
     out = tmp_path / "killed"
@@ -116,6 +124,16 @@ def test_resuming_a_finished_run_changes_nothing(run, faces):
     assert before == {name: (run / name).stat().st_mtime_ns for name in before}
 
 
+def test_a_run_older_than_a_setting_goes_on_with_its_default(run, faces, tmp_path):
+    shutil.copytree(run, tmp_path / "old")
+    config = json.loads((run / "config.json").read_text())
+    del config["precision"]
+    (tmp_path / "old" / "config.json").write_text(json.dumps(config))
+    assert len(train.train(settings(faces), tmp_path / "old", resume=True)) == 4
+    with pytest.raises(UserError, match="precision 'fp32' -> 'bf16'"):
+        train.train(settings(faces, precision="bf16"), tmp_path / "old", resume=True)
+
+
 def test_mistakes_are_named(run, faces, tmp_path):
     with pytest.raises(UserError, match="add --resume"):
         train.train(settings(faces), run)
@@ -131,6 +149,8 @@ def test_mistakes_are_named(run, faces, tmp_path):
         settings(faces, epochs=0)
     with pytest.raises(UserError, match="dropout is 1"):
         settings(faces, dropout=1)
+    with pytest.raises(UserError, match="'half'.*fp32, bf16"):
+        settings(faces, precision="half")
     with pytest.raises(UserError, match="no assembled set|is no assembled set"):
         train.train(settings(tmp_path / "nowhere"), tmp_path / "new")
 
