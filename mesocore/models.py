@@ -81,7 +81,7 @@ class InceptionBlock(nn.Module):
 class MesoNet(nn.Module):
     """What both networks share: features at 1/32 of the resolution, then two dense layers."""
 
-    def __init__(self, features: nn.Sequential, size: int):
+    def __init__(self, features: nn.Sequential, size: int, keras: bool = True):
         super().__init__()
         cells = math.ceil(check_size(size) / 32) ** 2  # 8 x 8 at 256 px
         self.size = size
@@ -94,7 +94,7 @@ class MesoNet(nn.Module):
             nn.Dropout(0.5),
             nn.Linear(16, 1),
         )
-        self.apply(_keras_init)
+        (self if keras else self.classifier).apply(_keras_init)
 
     def forward(self, images: Tensor) -> Tensor:
         if images.shape[-2:] != (self.size, self.size):
@@ -106,17 +106,20 @@ class MesoNet(nn.Module):
         return self.classifier(x).squeeze(1)  # (N,)
 
 
+def _meso4_blocks(inputs: int) -> list[nn.Module]:
+    return [
+        ConvBlock(inputs, 8, kernel=3, pool=2),
+        ConvBlock(8, 8, kernel=5, pool=2),
+        ConvBlock(8, 16, kernel=5, pool=2),
+        ConvBlock(16, 16, kernel=5, pool=4),
+    ]
+
+
 class Meso4(MesoNet):
     """Meso-4: four convolutions, 27,977 trainable parameters at 256 px."""
 
     def __init__(self, size: int = 256):
-        features = nn.Sequential(
-            ConvBlock(3, 8, kernel=3, pool=2),
-            ConvBlock(8, 8, kernel=5, pool=2),
-            ConvBlock(8, 16, kernel=5, pool=2),
-            ConvBlock(16, 16, kernel=5, pool=4),
-        )
-        super().__init__(features, size)
+        super().__init__(nn.Sequential(*_meso4_blocks(3)), size)
 
 
 class MesoInception4(MesoNet):
@@ -139,9 +142,9 @@ class MesoInception4(MesoNet):
 class MesoNetPlus(MesoNet):
     """Meso-4 with parts exchanged or added, each alone or together; without any it is Meso-4.
 
-    - `inverted`: five inverted residuals in place of the last two convolutions, which see more (the
-      first two run at full and half resolution, where wide features are slow) and end, as these
-      do, in 16 channels at 1/32 of the resolution. BatchNorm in them has PyTorch's defaults.
+    - `inverted`: other features, to the same 16 channels at 1/32 of the resolution: two plain
+      convolutions, where the picture is large and wide features would be slow, then five inverted
+      residuals. They are initialised and normalised as is usual now (Conv -> BatchNorm -> ReLU).
     - `attend`: a kind of attention (`layers.ATTENTION`); in the inverted residuals, or behind each
       of Meso-4's own convolutions where there are none.
     - `highpass`: fixed high-pass residuals beside the three colours.
@@ -156,37 +159,30 @@ class MesoNetPlus(MesoNet):
         highpass: bool = False,
         blur: bool = False,
     ):
-        outside = "none" if inverted else attend
-        features = [HighPass()] if highpass else []
-        features += _stem(6 if highpass else 3, blur, outside)
-        features += _inverted_trunk(attend) if inverted else _convolutional_trunk(outside)
-        super().__init__(nn.Sequential(*features), size)
-
-
-def _stem(inputs: int, blur: bool, attend: str) -> list[nn.Module]:
-    blocks = []
-    for block in (ConvBlock(inputs, 8, kernel=3, pool=2), ConvBlock(8, 8, kernel=5, pool=2)):
+        colours = 6 if highpass else 3
+        blocks = _inverted_blocks(colours, attend) if inverted else _meso4_blocks(colours)
         if blur:
-            block[-1] = BlurPool(8)
-        blocks += [block, *_after(8, attend)]
-    return blocks
+            for block in blocks[:2]:
+                block[-1] = BlurPool(block[0].out_channels)
+        if not inverted and attend != "none":
+            blocks = [x for b in blocks for x in (b, attention(attend, b[0].out_channels))]
+        features = nn.Sequential(*([HighPass()] if highpass else []), *blocks)
+        super().__init__(features, size, keras=not inverted)
 
 
-def _convolutional_trunk(attend: str) -> list[nn.Module]:
-    third, fourth = ConvBlock(8, 16, kernel=5, pool=2), ConvBlock(16, 16, kernel=5, pool=4)
-    return [third, *_after(16, attend), fourth, *_after(16, attend)]
+def _inverted_blocks(inputs: int, attend: str) -> list[nn.Module]:
+    plan = ((16, 24, 1), (24, 32, 2), (32, 32, 1), (32, 48, 2), (48, 48, 1))  # in, out, stride
+    return [
+        _plain(inputs, 8, 3, nn.MaxPool2d(2)),
+        _plain(8, 16, 3, nn.MaxPool2d(2)),
+        *(InvertedResidual(i, o, 3, stride, 3, attend) for i, o, stride in plan),
+        _plain(48, 16, 1, nn.AvgPool2d(2, ceil_mode=True)),
+    ]
 
 
-def _after(channels: int, attend: str) -> list[nn.Module]:
-    return [] if attend == "none" else [attention(attend, channels)]
-
-
-def _inverted_trunk(attend: str) -> list[nn.Module]:
-    # inputs, outputs, stride, expansion; the second is narrow, as it widens before its stride
-    plan = ((8, 24, 1, 6), (24, 32, 2, 2), (32, 32, 1, 3), (32, 48, 2, 3), (48, 48, 1, 3))
-    blocks = [InvertedResidual(i, o, 3, stride, wider, attend) for i, o, stride, wider in plan]
-    narrow = [nn.Conv2d(48, 16, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-    return [*blocks, *narrow, nn.AvgPool2d(2, ceil_mode=True)]
+def _plain(inputs: int, outputs: int, kernel: int, pool: nn.Module) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(), pool)
 
 
 class MobileNetV3Small(nn.Module):
@@ -249,5 +245,5 @@ def _keras_init(module: nn.Module) -> None:
     # Keras' default, Glorot uniform with zero biases; PyTorch's own would start elsewhere
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
+        if module.bias is not None:  # attention has convolutions without
             nn.init.zeros_(module.bias)
