@@ -3,8 +3,8 @@
     python benchmarks/ablation.py synthfaces          # all rows, then the table
     python benchmarks/ablation.py FOLDER NAME [ROW...]   # real faces; with rows: train those alone
 
-`synthfaces` trains at the course's settings. A folder is an assembled set at 256 px; its record is
-results/real/NAME-ablation.json. Runs are kept in runs/ablation/NAME and continued when
+`synthfaces` trains at the course's settings. A folder is an assembled set at 256 px, trained on for
+12 epochs in bf16; its record is results/real/NAME-ablation.json. Runs are kept in runs/ablation/NAME and continued when
 interrupted, so two processes may train different rows (MESO_THREADS=1 each). Epoch, temperature and
 threshold of every run are chosen on val; the test split is read once, at the end. Times are taken
 side by side in this process; run nothing else meanwhile.
@@ -13,7 +13,7 @@ side by side in this process; run nothing else meanwhile.
 import sys
 from pathlib import Path
 
-from mesocore import cost, dataset, models, results, runtime, train
+from mesocore import cost, dataset, embedded, models, results, runtime, train
 from mesocore.checkpoint import load_detector
 
 SEEDS = (0, 1, 2)
@@ -23,11 +23,16 @@ ROWS = {
         "meso4+highpass", "meso4+blur", "meso4+inverted+se", "meso4+inverted+eca",
         "mesoinception4", "mobilenet_v3_small",
     ),
+    "openforensics": ("meso4", "mesonetplus", "mesoinception4", "mobilenet_v3_small"),
 }  # fmt: skip
 
 
 def config(row: str, data: str, seed: int) -> train.TrainConfig:
-    return train.course_config(row, data, seed)
+    if dataset.preparation(Path(data)).size == embedded.SIZE:
+        return train.course_config(row, data, seed)
+    return train.TrainConfig(
+        row, data, epochs=12, batch_size=12, dropout=0.2, precision="bf16", seed=seed
+    )
 
 
 def main(data: str, name: str, rows: list[str]) -> None:

@@ -215,6 +215,11 @@ PARTS: dict[str, dict] = {
 CHOSEN = "meso4+inverted+eca"  # by validation, see results/real: what `mesonetplus` means
 
 
+def recipe(name: str) -> str:
+    """What a run records: the recipe behind `mesonetplus`, which may change; other names as is."""
+    return CHOSEN if name == "mesonetplus" else name
+
+
 def build(name: str, size: int = 256) -> nn.Module:
     """A freshly initialised model by name.
 
@@ -223,7 +228,7 @@ def build(name: str, size: int = 256) -> nn.Module:
     """
     if name in MODELS:
         return MODELS[name](size=size)
-    base, *parts = (CHOSEN if name == "mesonetplus" else name).split("+")
+    base, *parts = recipe(name).split("+")
     if base != "meso4" or not parts or not set(parts) <= set(PARTS):
         names = ", ".join([*MODELS, "mesonetplus"])
         raise UserError(

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from mesocore import dataset, evaluate
 from mesocore.checkpoint import Detector, save_model, to_probability
-from mesocore.models import build
+from mesocore.models import build, recipe
 from mesocore.runtime import (
     UserError,
     environment,
@@ -53,6 +53,7 @@ class TrainConfig:
     seed: int = 0
 
     def __post_init__(self):
+        object.__setattr__(self, "model", recipe(self.model))  # the class is frozen
         for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be greater than 0")

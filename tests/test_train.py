@@ -16,6 +16,7 @@ import torch
 from mesocore import dataset, train
 from mesocore.checkpoint import load_detector
 from mesocore.evaluate import point_metrics
+from mesocore.models import CHOSEN, build
 from mesocore.runtime import UserError
 from tests.factories import assembled_set
 
@@ -79,6 +80,11 @@ def test_dropout_is_the_published_share_unless_the_run_says_otherwise(faces, tmp
         history = train.train(settings(faces, dropout=share, epochs=1), tmp_path / str(share))
         losses[share] = history["train_loss"][0]
     assert losses[None] == losses[0.5] > losses[0.0]
+
+
+def test_a_run_records_its_recipe_and_not_a_name_that_may_change(faces):
+    named = train.TrainConfig("mesonetplus", str(faces))
+    assert named.model == CHOSEN and build(named.model, 64)
 
 
 def test_low_precision_learns_as_well_and_keeps_full_weights(faces, tmp_path):
