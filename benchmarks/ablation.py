@@ -4,10 +4,11 @@
     python benchmarks/ablation.py FOLDER NAME [ROW...]   # real faces; with rows: train those alone
 
 `synthfaces` trains at the course's settings. A folder is an assembled set at 256 px, trained on for
-12 epochs in bf16; its record is results/real/NAME-ablation.json. Runs are kept in runs/ablation/NAME and continued when
-interrupted, so two processes may train different rows (MESO_THREADS=1 each). Epoch, temperature and
-threshold of every run are chosen on val; the test split is read once, at the end. Times are taken
-side by side in this process; run nothing else meanwhile.
+12 epochs in bf16; its record is results/real/NAME-ablation.json. Runs are kept in
+runs/ablation/NAME and continued when interrupted, so two processes may train different rows
+(MESO_THREADS=1 each). Epoch, temperature and threshold of every run are chosen on val; the test
+split is read once, at the end. Times are taken side by side in this process; run nothing else
+meanwhile.
 """
 
 import sys
