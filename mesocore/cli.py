@@ -100,6 +100,9 @@ def train_command(
         str, typer.Option(help="of training: fp32 or bf16")
     ] = train.TrainConfig.precision,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    init: Annotated[
+        Path | None, typer.Option(help="a run of the same model to start from (fine-tuning)")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
 ) -> None:
     """Train a model; the best epoch by validation ROC AUC is what the run keeps."""
@@ -113,6 +116,7 @@ def train_command(
         dropout=dropout,
         precision=precision,
         seed=seed,
+        init=str(init) if init else None,
     )
     history = train.train(config, out, resume)
     best = history.loc[history["val_roc_auc"].idxmax()]

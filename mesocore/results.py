@@ -101,10 +101,9 @@ def _one_model(detectors: Sequence[Detector]) -> dict:
     """The first one's description, if the others differ from it in their seed alone."""
     if not detectors:
         raise UserError("no run is given; name one")
-    own = {
-        "seed": None,
-        "data": None,
-    }  # the folder may have moved: manifest_sha256 says which it is
+    # folders may have moved (manifest_sha256 says which set it is), and each seed may have been
+    # pretrained with that seed
+    own = dict.fromkeys(("seed", "data", "init", "init_sha256"))
     configs = [d.description["config"] for d in detectors]
     for config in configs[1:]:
         if config | own != configs[0] | own:

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from mesocore import dataset, evaluate
-from mesocore.checkpoint import Detector, save_model, to_probability
+from mesocore.checkpoint import Detector, load_detector, save_model, to_probability
 from mesocore.models import build, recipe
 from mesocore.runtime import (
     UserError,
@@ -51,6 +51,7 @@ class TrainConfig:
     augment: bool = True  # mirroring, on the training split only
     precision: str = "fp32"  # of training; bf16 is faster on CPUs that have it. Judging is fp32
     seed: int = 0
+    init: str | None = None  # a run of the same model, whose weights training starts from
 
     def __post_init__(self):
         object.__setattr__(self, "model", recipe(self.model))  # the class is frozen
@@ -87,8 +88,7 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     folder = dataset.resolve(config.data)
     settings = {**asdict(config), "manifest_sha256": dataset.manifest_hash(folder)}
     setup(config.seed)
-    model = build(config.model, config.size)  # before the folder: a wrong name leaves no run
-    _set_dropout(model, config.dropout)
+    model, settings["init_sha256"] = _start(config)  # before the folder: a mistake leaves no run
     _open_run(out, settings, resume)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
     training = dataset.load(folder, "train", config.size)
@@ -108,10 +108,23 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _set_dropout(model: nn.Module, share: float | None) -> None:
+def _start(config: TrainConfig) -> tuple[nn.Module, str | None]:
+    """The model before its first step, and the hash of the weights that it was given, if any."""
+    model = build(config.model, config.size)
     for module in model.modules():
-        if share is not None and isinstance(module, nn.Dropout):
-            module.p = share
+        if config.dropout is not None and isinstance(module, nn.Dropout):
+            module.p = config.dropout
+    if config.init is None:
+        return model, None
+    before = load_detector(config.init)
+    found = before.description["config"]
+    if (found["model"], before.size) != (config.model, config.size):
+        raise UserError(
+            f"{config.init} holds a {found['model']} for {before.size} px; training was asked for "
+            f"a {config.model} for {config.size} px"
+        )
+    model.load_state_dict(before.model.state_dict())
+    return model, before.description["weights_sha256"]
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.1) -> float:
@@ -195,8 +208,8 @@ def _open_run(out: Path, settings: dict, resume: bool) -> None:
     # a run that is older than a setting was trained with what is now the setting's default
     defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
     before = defaults | json.loads(config.read_text())
-    # the folder may have moved: the manifest's hash says whether it is the same set
-    changed = [k for k in settings if k != "data" and before.get(k) != settings[k]]
+    moved = ("data", "init")  # folders may have moved; hashes say whether they are the same
+    changed = [k for k in settings if k not in moved and before.get(k) != settings[k]]
     if changed:
         was = ", ".join(f"{key} {before.get(key)!r} -> {settings[key]!r}" for key in changed)
         raise UserError(f"{out} was started with other settings ({was}); use those to resume")

@@ -82,6 +82,23 @@ def test_dropout_is_the_published_share_unless_the_run_says_otherwise(faces, tmp
     assert losses[None] == losses[0.5] > losses[0.0]
 
 
+def test_training_starts_from_another_run_and_says_from_which(run, faces, tmp_path):
+    out = tmp_path / "tuned"
+    config = settings(faces, init=str(run), epochs=1, learning_rate=1e-9)
+    history = train.train(config, out)
+    before, after = load_detector(run), load_detector(out)
+    weights = zip(before.model.parameters(), after.model.parameters(), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in weights)
+    assert history["val_roc_auc"][0] == pytest.approx(
+        before.description["best"]["val_roc_auc"], abs=0.05
+    )
+    about = json.loads((out / "config.json").read_text())
+    assert about["init_sha256"] == before.description["weights_sha256"]
+    with pytest.raises(UserError, match="holds a meso4 for 64 px; .* meso4 for 128 px"):
+        train.train(settings(faces, init=str(run), size=128), tmp_path / "larger")
+    assert not (tmp_path / "larger").exists()
+
+
 def test_a_run_records_its_recipe_and_not_a_name_that_may_change(faces):
     named = train.TrainConfig("mesonetplus", str(faces))
     assert named.model == CHOSEN and build(named.model, 64)
