@@ -60,14 +60,16 @@ def assemble(
     quality: int = 90,
     workers: int | None = None,
     progress: bool = True,
+    native: bool = False,
 ) -> Assembly:
     """Assembles source folders into `out`; goes on with an interrupted run of the same settings.
 
     split: shares of train, val and test, as numbers or "0.7/0.1/0.2". workers: processes; by
-    default one per core where there is enough to do. Raises `UserError`.
+    default one per core where there is enough to do. native: the middle `size` pixels are cut out
+    instead of scaling the whole. Raises `UserError`.
     """
     shares = splits.parse(split) if isinstance(split, str) else splits.check(tuple(split))
-    prep = _preparation(size, quality)
+    prep = _preparation(size, quality, native)
     out = Path(os.path.abspath(out))
     names = source_names(list(sources))
     _check_places(list(names), out)
@@ -108,11 +110,11 @@ def load(out: Path) -> Assembly:
     )
 
 
-def _preparation(size: int, quality: int) -> Preparation:
+def _preparation(size: int, quality: int, native: bool) -> Preparation:
     if size % 16 or size < 64:
         raise UserError(f"--size {size} is not a multiple of 16 from 64; write for example 256")
     try:
-        return Preparation(size=size, quality=quality)
+        return Preparation(size, "native" if native else "crop", quality=quality)
     except ValueError as error:
         raise UserError(str(error)) from None
 

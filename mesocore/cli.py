@@ -56,13 +56,17 @@ def assemble(
         typer.Option(help="JPEG quality of both classes  [default: 90; with synthfaces 95]"),
     ] = None,
     count: Annotated[int, typer.Option(help="images of synthfaces")] = dataset.EMBEDDED_COUNT,
+    native: Annotated[
+        bool, typer.Option("--native", help="cut the middle out instead of scaling the whole")
+    ] = False,
 ) -> None:
     """Verify, match, deduplicate and split images into a training set."""
     own = dataset.EMBEDDED in source
     size = size or (embedded.SIZE if own else 256)
     quality = quality or (embedded.QUALITY if own else 90)
     folders = [dataset.raw_source(item, out, count) for item in source]
-    print(assembling.assemble(folders, out, size, split, seed, quality).to_text())
+    done = assembling.assemble(folders, out, size, split, seed, quality, native=native)
+    print(done.to_text())
 
 
 @typer_app.command()

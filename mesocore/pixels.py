@@ -33,7 +33,8 @@ class BadImage(Exception):
 class Preparation:
     """How pixels are matched.
 
-    size: side of the square output in pixels. fit: "crop" (centre square) or "squash".
+    size: side of the square output in pixels. fit: "crop" (centre square, scaled), "squash", or
+    "native" (the middle, cut out and not scaled: interpolation would wipe out fine traces).
     resample: "lanczos" or "nearest". quality: of the JPEG round trip, 1 to 95; None leaves it out.
     Raises `ValueError` for anything else.
     """
@@ -46,8 +47,8 @@ class Preparation:
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 4096:
             raise ValueError(f"size {self.size} is not within 16 to 4096 pixels")
-        if self.fit not in ("crop", "squash"):
-            raise ValueError(f"fit {self.fit!r} is neither 'crop' nor 'squash'")
+        if self.fit not in ("crop", "squash", "native"):
+            raise ValueError(f"fit {self.fit!r} is not one of 'crop', 'squash', 'native'")
         if self.resample not in _RESAMPLING:
             raise ValueError(f"resample {self.resample!r} is neither 'lanczos' nor 'nearest'")
         if self.quality is not None and not 1 <= self.quality <= 95:
@@ -164,9 +165,11 @@ def open_rgb(path: Path) -> Image.Image:
 def prepare(image: Image.Image, prep: Preparation) -> Image.Image:
     """RGB image -> RGB image of `prep.size` square, before JPEG, without metadata.
 
-    Raises `BadImage` if the short side is below `MIN_SIDE`.
+    Raises `BadImage` if the short side is below `MIN_SIDE`, or below what is to be cut out.
     """
     width, height = image.size
+    if prep.fit == "native" and min(width, height) < prep.size:
+        raise BadImage(f"too small: {width} x {height} pixels, {prep.size} are cut from the middle")
     if min(width, height) < MIN_SIDE:
         raise BadImage(f"too small: {width} x {height} pixels, at least {MIN_SIDE} needed")
     box = (0, 0, width, height)
@@ -174,6 +177,9 @@ def prepare(image: Image.Image, prep: Preparation) -> Image.Image:
         side = min(width, height)
         left, top = (width - side) // 2, (height - side) // 2
         box = (left, top, left + side, top + side)
+    if prep.fit == "native":  # from a multiple of 8, so that blocks of a JPEG stay whole
+        left, top = ((length - prep.size) // 16 * 8 for length in (width, height))
+        box = (left, top, left + prep.size, top + prep.size)
     square = (prep.size, prep.size)
     ready = image.resize(square, _RESAMPLING[prep.resample], box=box)
     ready.info = {}

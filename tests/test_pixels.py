@@ -91,6 +91,14 @@ def test_crop_takes_the_centre_and_squash_takes_all():
     assert tuple(squash[32, 2]) == (255, 0, 0) and tuple(squash[32, 32]) == (0, 0, 255)
 
 
+def test_native_cuts_whole_jpeg_blocks_from_the_middle_and_invents_nothing():
+    image = picture(9, 200)
+    ready = pixels.prepare(image, Preparation(size=64, fit="native"))
+    assert np.array_equal(ready, np.asarray(image)[64:128, 64:128])  # 68 is no multiple of 8
+    with pytest.raises(BadImage, match="200 x 200 pixels, 208 are cut"):
+        pixels.prepare(image, Preparation(size=208, fit="native"))
+
+
 def test_an_image_of_the_right_size_is_not_resampled():
     ready = pixels.prepare(picture(8, 128), Preparation(size=128))
     assert np.array_equal(ready, picture(8, 128))
