@@ -100,6 +100,9 @@ def train_command(
         float, typer.Option(help="the peak of the schedule")
     ] = train.TrainConfig.learning_rate,
     dropout: Annotated[float | None, typer.Option(help="share  [default: the model's own]")] = None,
+    augment: Annotated[
+        str, typer.Option(help="none, or some of flip+jpeg+blur+resize+noise+colour")
+    ] = train.TrainConfig.augment,
     precision: Annotated[
         str, typer.Option(help="of training: fp32 or bf16")
     ] = train.TrainConfig.precision,
@@ -118,6 +121,7 @@ def train_command(
         batch_size,
         learning_rate,
         dropout=dropout,
+        augment=augment,
         precision=precision,
         seed=seed,
         init=str(init) if init else None,

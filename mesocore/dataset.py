@@ -19,6 +19,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
 from mesocore import assemble, embedded
+from mesocore.augment import augment
 from mesocore.pixels import Preparation, to_array
 from mesocore.runtime import UserError, progress, project_root
 
@@ -174,17 +175,13 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def batches(
-    data: FaceSet, size: int, generator: torch.Generator, augment: bool
+    data: FaceSet, size: int, generator: torch.Generator, augmentation: str
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
 
-    With `augment`, each image is mirrored with probability one half. The order and the mirroring
-    depend on the generator's state alone. The last batch may be smaller.
+    `augmentation` is a recipe of `augment.py`, or "none". Order and augmentation depend on the
+    generator's state alone. The last batch may be smaller.
     """
     order = torch.randperm(len(data), generator=generator)
     for rows in order.split(size):
-        images = data.images[rows]
-        if augment:
-            flip = torch.rand(len(rows), generator=generator) < 0.5
-            images[flip] = transforms.horizontal_flip(images[flip])
-        yield images, data.labels[rows].float()
+        yield augment(data.images[rows], augmentation, generator), data.labels[rows].float()

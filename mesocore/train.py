@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from mesocore import dataset, evaluate
+from mesocore import augment, dataset, evaluate
 from mesocore.checkpoint import Detector, load_detector, save_model, to_probability
 from mesocore.models import build, recipe
 from mesocore.runtime import (
@@ -48,7 +48,7 @@ class TrainConfig:
     learning_rate: float = 3e-3  # the peak of the schedule
     weight_decay: float = 0.01
     dropout: float | None = None  # before both dense layers; None: as published, 0.5
-    augment: bool = True  # mirroring, on the training split only
+    augment: str = "flip"  # a recipe of augment.py, for the training split only
     precision: str = "fp32"  # of training; bf16 is faster on CPUs that have it. Judging is fp32
     seed: int = 0
     init: str | None = None  # a run of the same model, whose weights training starts from
@@ -58,6 +58,7 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be greater than 0")
+        augment.parse(self.augment)
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise UserError(f"precision {self.precision!r} is unknown; choose one of: {known}")

@@ -193,10 +193,10 @@ def test_the_schedule_rises_then_falls_to_nothing():
 def test_mirroring_is_for_training_batches_only_and_keeps_the_set(faces):
     data = dataset.load(faces, "train")
     before = data.images.clone()
-    batches = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), augment=True))
+    batches = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), "flip"))
     assert torch.equal(data.images, before)
     assert sum(len(labels) for _, labels in batches) == len(data)
-    plain = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), augment=False))
+    plain = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), "none"))
     mirrored = same = 0
     for (a, _), (b, _) in zip(batches, plain, strict=True):
         for x, y in zip(a, b, strict=True):

@@ -1,0 +1,71 @@
+"""Augmentations change what they say, keep shapes, and draw from one generator alone."""
+
+import pytest
+import torch
+
+from mesocore.augment import PARTS, augment, parse
+from mesocore.runtime import UserError
+
+
+def pictures(count: int = 40) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(count, 3, 8, 8, generator=generator)
+    smooth = torch.nn.functional.interpolate(coarse, size=64, mode="bicubic").clamp(0, 1)
+    grain = torch.rand(count, 3, 64, 64, generator=generator)
+    return (255 * (0.8 * smooth + 0.2 * grain)).to(torch.uint8)
+
+
+def drawn(seed: int = 1) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_changes_about_half_of_the_images_and_not_the_originals(part):
+    images = pictures()
+    before = images.clone()
+    after = augment(images, part, drawn())
+    assert torch.equal(images, before)
+    assert after.shape == images.shape and after.dtype == torch.uint8
+    changed = (after != before).flatten(1).any(1)
+    assert 10 <= changed.sum() <= 30
+
+
+@pytest.mark.parametrize("part", ["jpeg", "blur", "resize"])
+def test_what_is_lost_is_fine_detail(part):
+    images = pictures()
+    after = augment(images, part, drawn())
+    changed = (after != images).flatten(1).any(1)
+
+    def roughness(x):
+        return (x.float().diff(dim=-1)[changed]).abs().mean()
+
+    assert roughness(after) < roughness(images)
+    distance = (after.float() - images.float())[changed].abs().mean()
+    assert distance < 20  # it is still the same picture
+
+
+def test_the_same_seed_gives_the_same_images_and_torchs_own_state_stays():
+    images, recipe = pictures(8), "+".join(PARTS)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first = augment(images, recipe, drawn())
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(first, augment(images, recipe, drawn()))
+    assert not torch.equal(first, augment(images, recipe, drawn(2)))
+
+
+def test_mirroring_alone_draws_nothing_else():
+    generator, other = drawn(), drawn()
+    augment(pictures(8), "flip", generator)
+    torch.rand(8, generator=other)
+    assert torch.equal(torch.rand(3, generator=generator), torch.rand(3, generator=other))
+
+
+def test_recipes():
+    assert parse("none") == []
+    assert parse("jpeg+flip") == ["flip", "jpeg"]  # always done in one order
+    images = pictures(4)
+    assert torch.equal(augment(images, "none", drawn()), images)
+    with pytest.raises(UserError, match="'mixup'; join some of flip, jpeg"):
+        parse("flip+mixup")
