@@ -103,6 +103,14 @@ def train_command(
     augment: Annotated[
         str, typer.Option(help="none, or some of flip+jpeg+blur+resize+noise+colour")
     ] = train.TrainConfig.augment,
+    label_smoothing: Annotated[float, typer.Option(help="0.1: targets 0.05 and 0.95")] = 0.0,
+    clip: Annotated[float, typer.Option(help="largest norm of a gradient; 0: any")] = 0.0,
+    average: Annotated[
+        float, typer.Option(help="decay a step of averaged weights, as 0.99; 0: none")
+    ] = 0.0,
+    patience: Annotated[
+        int, typer.Option(help="stop after so many epochs without a better one; 0: never")
+    ] = 0,
     precision: Annotated[
         str, typer.Option(help="of training: fp32 or bf16")
     ] = train.TrainConfig.precision,
@@ -122,6 +130,10 @@ def train_command(
         learning_rate,
         dropout=dropout,
         augment=augment,
+        label_smoothing=label_smoothing,
+        clip=clip,
+        average=average,
+        patience=patience,
         precision=precision,
         seed=seed,
         init=str(init) if init else None,

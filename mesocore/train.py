@@ -1,12 +1,11 @@
 """The training loop: AdamW, warm-up and cosine, best epoch by validation ROC AUC, exact resume.
 
-Resume is exact because nothing random outlives an epoch. Order, mirroring and dropout are seeded
+Resume is exact because nothing random outlives an epoch. Order, augmentation and dropout are seeded
 anew from (seed, epoch), and the learning rate is a pure function of the step; so the weights, the
-optimiser's moments and the history at the end of an epoch are the whole state. A run that was
-killed repeats at most one epoch and ends in the same bits.
+optimiser's moments, the averaged weights and the history at the end of an epoch are the whole
+state. A run that was killed repeats at most one epoch and ends in the same bits.
 """
 
-import json
 import math
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
@@ -14,25 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mesocore import augment, dataset, evaluate
+from mesocore import augment, dataset, evaluate, runs
 from mesocore.checkpoint import Detector, load_detector, save_model, to_probability
 from mesocore.models import build, recipe
-from mesocore.runtime import (
-    UserError,
-    environment,
-    progress,
-    reseed,
-    setup,
-    write_bytes,
-    write_json,
-    write_text,
-)
+from mesocore.runtime import UserError, environment, progress, reseed, setup
 
-STATE, CONFIG, HISTORY = "last.safetensors", "config.json", "history.csv"
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -49,6 +37,10 @@ class TrainConfig:
     weight_decay: float = 0.01
     dropout: float | None = None  # before both dense layers; None: as published, 0.5
     augment: str = "flip"  # a recipe of augment.py, for the training split only
+    label_smoothing: float = 0.0  # 0.1: a fake's target is 0.95 and a real's 0.05
+    clip: float = 0.0  # largest norm of a gradient; 0: any
+    average: float = 0.0  # decay a step of the weights' moving average, which is judged; 0: none
+    patience: int = 0  # epochs without a better validation ROC AUC that end the run; 0: never
     precision: str = "fp32"  # of training; bf16 is faster on CPUs that have it. Judging is fp32
     seed: int = 0
     init: str | None = None  # a run of the same model, whose weights training starts from
@@ -58,12 +50,16 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be greater than 0")
+        for name in ("clip", "patience"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is {getattr(self, name)}; write 0 to do without")
+        for name in ("dropout", "label_smoothing", "average"):
+            if not 0 <= (getattr(self, name) or 0) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}; write a share from 0 to below 1")
         augment.parse(self.augment)
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise UserError(f"precision {self.precision!r} is unknown; choose one of: {known}")
-        if self.dropout is not None and not 0 <= self.dropout < 1:
-            raise UserError(f"dropout is {self.dropout}; write a share from 0 to below 1")
 
 
 def course_config(model: str, data: str, seed: int = 0, epochs: int = 24) -> TrainConfig:
@@ -90,23 +86,33 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     settings = {**asdict(config), "manifest_sha256": dataset.manifest_hash(folder)}
     setup(config.seed)
     model, settings["init_sha256"] = _start(config)  # before the folder: a mistake leaves no run
-    _open_run(out, settings, resume)
+    defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
+    runs.open_run(out, settings, defaults, resume)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
+    average = None
+    if config.average:
+        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.average),
+                                use_buffers=True)  # fmt: skip
     training = dataset.load(folder, "train", config.size)
     validation = dataset.load(folder, "val", config.size)
-    rows = _restore(out, model, optimiser) if resume else []
-    for epoch in range(len(rows), config.epochs):
-        loss = _run_epoch(model, optimiser, training, config, epoch)
-        row, fitted = _validate(model, validation, config.size)
+    rows = runs.restore(out, model, optimiser, average) if resume else []
+    while len(rows) < config.epochs and not _tired(rows, config.patience):
+        loss = _run_epoch(model, optimiser, average, training, config, len(rows))
+        judged = model if average is None else average.module
+        row, fitted = _validate(judged, validation, config.size)
         best_before = max((r["val_roc_auc"] for r in rows), default=-1)
-        rows.append({"epoch": epoch + 1, "train_loss": loss, **row})
+        rows.append({"epoch": len(rows) + 1, "train_loss": loss, **row})
         if row["val_roc_auc"] > best_before:
             about = {"config": settings, "best": rows[-1], **fitted}
             about["preparation"] = dataset.preparation(folder).to_dict()
-            save_model(out, model, {**about, "environment": environment()})
-        _save_state(out / STATE, model, optimiser, rows)
-        _write_history(out, rows)
+            save_model(out, judged, {**about, "environment": environment()})
+        runs.save_state(out, model, optimiser, average, rows)
     return pd.DataFrame(rows)
+
+
+def _tired(rows: list[dict], patience: int) -> bool:
+    scores = [row["val_roc_auc"] for row in rows]
+    return bool(patience and scores) and len(rows) - 1 - int(np.argmax(scores)) >= patience
 
 
 def _start(config: TrainConfig) -> tuple[nn.Module, str | None]:
@@ -142,13 +148,14 @@ def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.1) -> fl
 def _run_epoch(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
+    average: AveragedModel | None,
     data: dataset.FaceSet,
     config: TrainConfig,
     epoch: int,
 ) -> float:
     seed = config.seed * 10_000 + epoch
     reseed(seed)  # dropout
-    generator = torch.Generator().manual_seed(seed)  # order and mirroring
+    generator = torch.Generator().manual_seed(seed)  # order and augmentation
     per_epoch = math.ceil(len(data) / config.batch_size)
     steps = dataset.batches(data, config.batch_size, generator, config.augment)
     model.train()
@@ -158,10 +165,7 @@ def _run_epoch(
         rate = learning_rate(step, per_epoch * config.epochs, config.learning_rate)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        low = PRECISIONS[config.precision]
-        with torch.autocast("cpu", low, enabled=low is not torch.float32):
-            logits = model(images)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), labels)
+        loss = _loss(model, images, labels, config)
         if not torch.isfinite(loss):
             raise UserError(
                 f"the loss became {loss.item()} in epoch {epoch + 1}; the best model so far is "
@@ -169,9 +173,21 @@ def _run_epoch(
             )
         optimiser.zero_grad()
         loss.backward()
+        if config.clip:
+            nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimiser.step()
+        if average is not None:
+            average.update_parameters(model)
         total += loss.item() * len(labels)
     return total / len(data)
+
+
+def _loss(model: nn.Module, images: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
+    low = PRECISIONS[config.precision]
+    with torch.autocast("cpu", low, enabled=low is not torch.float32):
+        logits = model(images)
+    targets = labels * (1 - config.label_smoothing) + config.label_smoothing / 2
+    return nn.functional.binary_cross_entropy_with_logits(logits.float(), targets)
 
 
 def _validate(model: nn.Module, data: dataset.FaceSet, size: int) -> tuple[dict, dict]:
@@ -193,59 +209,3 @@ def _validate(model: nn.Module, data: dataset.FaceSet, size: int) -> tuple[dict,
         "threshold_from": "balanced accuracy on the validation split",
     }
     return row, fitted
-
-
-def _open_run(out: Path, settings: dict, resume: bool) -> None:
-    config = out / CONFIG
-    if not config.exists():
-        if resume:
-            raise UserError(f"{out} holds no run to resume; leave --resume out to start one")
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(f"{out} is not empty; choose another --out")
-        write_json(config, settings)
-        return
-    if not resume:
-        raise UserError(f"{out} holds a run; add --resume to go on, or choose another --out")
-    # a run that is older than a setting was trained with what is now the setting's default
-    defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
-    before = defaults | json.loads(config.read_text())
-    moved = ("data", "init")  # folders may have moved; hashes say whether they are the same
-    changed = [k for k in settings if k not in moved and before.get(k) != settings[k]]
-    if changed:
-        was = ", ".join(f"{key} {before.get(key)!r} -> {settings[key]!r}" for key in changed)
-        raise UserError(f"{out} was started with other settings ({was}); use those to resume")
-
-
-def _save_state(
-    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, rows: list[dict]
-) -> None:
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-    tensors = {name: value.contiguous() for name, value in tensors.items()}
-    write_bytes(path, save(tensors, metadata={"history": json.dumps(rows)}))
-
-
-def _write_history(out: Path, rows: list[dict]) -> None:
-    write_text(out / HISTORY, pd.DataFrame(rows).to_csv(index=False))
-
-
-def _restore(out: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> list[dict]:
-    if not (out / STATE).exists():
-        return []  # killed before the first epoch ended: start over
-    weights: dict[str, Tensor] = {}
-    moments: dict[int, dict[str, Tensor]] = {}
-    with safe_open(out / STATE, framework="pt") as file:
-        for key in file.keys():  # noqa: SIM118 (not a dict)
-            kind, name = key.split(".", 1)
-            if kind == "model":
-                weights[name] = file.get_tensor(key)
-            else:
-                index, name = name.split(".", 1)
-                moments.setdefault(int(index), {})[name] = file.get_tensor(key)
-        rows = json.loads(file.metadata()["history"])
-    model.load_state_dict(weights)
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    _write_history(out, rows)  # the kill may have come between the state and the history
-    return rows

@@ -104,6 +104,85 @@ def test_a_run_records_its_recipe_and_not_a_name_that_may_change(faces):
     assert named.model == CHOSEN and build(named.model, 64)
 
 
+EVERYTHING = {
+    "average": 0.9, "clip": 1.0, "label_smoothing": 0.1, "precision": "bf16",
+    "augment": "flip+jpeg+noise",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ended", [0, 1, 2])
+def test_interrupted_with_every_option_equals_uninterrupted(ended, faces, tmp_path, monkeypatch):
+    config = settings(faces, epochs=3, **EVERYTHING)
+    train.train(config, tmp_path / "whole")
+    run_epoch = train._run_epoch
+
+    def interrupted(*args):
+        if args[-1] == ended:
+            raise KeyboardInterrupt
+        return run_epoch(*args)
+
+    monkeypatch.setattr(train, "_run_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(config, tmp_path / "broken")
+    monkeypatch.undo()
+    train.train(config, tmp_path / "broken", resume=True)
+    same_files(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_averaged_weights_are_what_is_kept_and_judged(faces, tmp_path):
+    plain = train.train(settings(faces, epochs=1), tmp_path / "plain")
+    averaged = train.train(settings(faces, epochs=1, average=0.9), tmp_path / "averaged")
+    assert plain["train_loss"][0] == averaged["train_loss"][0]
+    assert plain["val_loss"][0] != averaged["val_loss"][0]
+    a, b = (load_detector(tmp_path / name).model for name in ("plain", "averaged"))
+    assert any(not torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    barely = train.train(settings(faces, epochs=1, average=1e-9), tmp_path / "barely")
+    assert barely["val_roc_auc"][0] == pytest.approx(plain["val_roc_auc"][0])
+
+
+def test_smoothed_labels_keep_the_loss_above_their_entropy(run, faces):
+    images, labels = dataset.load(faces, "train").images[:32], torch.ones(32)
+    model = load_detector(run).model
+    losses = [
+        train._loss(model, images, labels, settings(faces, label_smoothing=share)).item()
+        for share in (0.0, 0.2)
+    ]
+    entropy = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    assert losses[1] >= entropy and losses[0] != losses[1]
+
+
+def test_patience_ends_a_run_that_no_longer_improves(faces, tmp_path, monkeypatch):
+    scores = [0.6, 0.7, 0.65, 0.8, 0.8, 0.7, 0.9]
+
+    def scripted(*_):
+        row = {"val_loss": 0.5, "val_roc_auc": scores[next(calls)], "val_balanced_accuracy": 0.5}
+        return row, {"threshold": 0.5, "temperature": 1.0, "threshold_from": "nowhere"}
+
+    monkeypatch.setattr(train, "_validate", scripted)
+    calls = iter(range(7))
+    config = settings(faces, epochs=7, patience=2)
+    history = train.train(config, tmp_path / "run")
+    assert history["val_roc_auc"].tolist() == scores[:6]  # two epochs after the fourth, the best
+    assert len(train.train(config, tmp_path / "run", resume=True)) == 6
+    calls = iter(range(7))
+    assert len(train.train(settings(faces, epochs=7), tmp_path / "patient")) == 7
+
+
+def test_a_clipped_gradient_is_as_long_as_allowed(faces, tmp_path, monkeypatch):
+    norms = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def spy(parameters, limit):
+        parameters = list(parameters)
+        found = clip(parameters, limit)
+        norms.append(torch.cat([p.grad.flatten() for p in parameters]).norm().item())
+        return found
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
+    train.train(settings(faces, epochs=1, clip=0.01), tmp_path / "run")
+    assert norms and max(norms) <= 0.0101
+
+
 def test_low_precision_learns_as_well_and_keeps_full_weights(faces, tmp_path):
     history = train.train(settings(faces, precision="bf16"), tmp_path / "low")
     assert history["val_roc_auc"].max() > 0.9
@@ -172,6 +251,10 @@ def test_mistakes_are_named(run, faces, tmp_path):
         settings(faces, epochs=0)
     with pytest.raises(UserError, match="dropout is 1"):
         settings(faces, dropout=1)
+    with pytest.raises(UserError, match="clip is -1"):
+        settings(faces, clip=-1)
+    with pytest.raises(UserError, match="'blurr'; join some of"):
+        settings(faces, augment="blurr")
     with pytest.raises(UserError, match="'half'.*fp32, bf16"):
         settings(faces, precision="half")
     with pytest.raises(UserError, match="no assembled set|is no assembled set"):
