@@ -1,0 +1,129 @@
+"""Unstructured pruning with torch's own masks, and what it leaves, measured.
+
+In scope are the weights of convolutions and dense layers. Biases and BatchNorm are not: they are
+few, and a BatchNorm weight of zero would remove a whole channel, which is another method. "Global"
+means one threshold over all weights in scope; "layerwise" takes the same share of every layer;
+"random" is the control that any criterion must beat. After Han, Pool, Tran, Dally, "Learning both
+Weights and Connections for Efficient Neural Networks", NeurIPS 2015.
+"""
+
+import copy
+import gzip
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save
+from torch import nn
+from torch.nn.utils import prune
+
+from mesocore.runtime import UserError
+
+METHODS = ("global", "layerwise", "random")
+
+
+def in_scope(model: nn.Module) -> dict[str, nn.Module]:
+    """The layers whose weights may be pruned, by name, in order."""
+    kinds = nn.Conv2d | nn.Linear
+    return {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
+
+
+def apply_masks(model: nn.Module, amount: float, method: str = "global", seed: int = 0) -> None:
+    """Masks the share `amount` of the weights in scope, of those with the smallest magnitude.
+
+    The masks stay through training (each forward pass multiplies by them, and masked weights get no
+    gradient) until `make_permanent`. An optimiser must be made afterwards: it would hold parameters
+    that are no longer the model's. "random" draws from `seed`. Raises `UserError` for an amount
+    that is no share from 0 to below 1, another method, or a model that has masks already.
+    """
+    if isinstance(amount, bool) or not isinstance(amount, float) or not 0 <= amount < 1:
+        raise UserError(f"amount {amount!r} is no share from 0.0 to below 1.0; write 0.2 for 20 %")
+    if method not in METHODS:
+        raise UserError(f"no method is called {method!r}; choose one of: {', '.join(METHODS)}")
+    if masked(model):
+        raise UserError("the model has masks already; make them permanent before pruning again")
+    weights = [(module, "weight") for module in in_scope(model).values()]
+    if method == "global":
+        prune.global_unstructured(weights, prune.L1Unstructured, amount=amount)
+    elif method == "layerwise":
+        for module, name in weights:
+            prune.l1_unstructured(module, name, amount=amount)
+    else:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            prune.global_unstructured(weights, prune.RandomUnstructured, amount=amount)
+
+
+def masked(model: nn.Module) -> bool:
+    """True if the model has masks that are not permanent yet."""
+    return any(prune.is_pruned(module) for module in in_scope(model).values())
+
+
+def make_permanent(model: nn.Module) -> None:
+    """Multiplies the masks in and forgets them: an ordinary model with zeros in its weights."""
+    for module in in_scope(model).values():
+        if prune.is_pruned(module):
+            prune.remove(module, "weight")
+
+
+def sparsity(model: nn.Module) -> pd.DataFrame:
+    """Zeros in the weights in scope: a row a layer, and `all`, with `weights`, `zeros`, `share`."""
+    rows = {
+        name: {"weights": module.weight.numel(), "zeros": int((module.weight == 0).sum())}
+        for name, module in in_scope(model).items()
+    }
+    table = pd.DataFrame(rows).T
+    table.loc["all"] = table.sum()
+    table["share"] = table["zeros"] / table["weights"]
+    return table
+
+
+def nonzero_multiply_adds(model: nn.Module, size: int) -> int:
+    """Multiply-adds of one image of `size` px without those whose weight is zero.
+
+    No dense kernel leaves them out: this is what a machine made for it could save at best.
+    """
+    plain = _permanent_copy(model)
+    work = 0
+
+    def count(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal work  # every nonzero weight is used once at each place of the output
+        work += int(module.weight.count_nonzero()) * output.numel() // module.weight.shape[0]
+
+    hooks = [module.register_forward_hook(count) for module in in_scope(plain).values()]
+    with torch.inference_mode():
+        plain.eval()(torch.zeros(1, 3, size, size, dtype=torch.uint8))
+    for hook in hooks:
+        hook.remove()
+    return work
+
+
+def sizes(model: nn.Module) -> dict[str, int]:
+    """Bytes of the weights as they are saved, and compressed: `raw`, `gzip`, `sparse`.
+
+    `raw` is the safetensors file, zeros and all. `sparse` stores each tensor in scope as a bitmap
+    of what is not zero and those values, and the rest as it is.
+    """
+    state = {
+        name: value.contiguous() for name, value in _permanent_copy(model).state_dict().items()
+    }
+    raw = save(state)
+    scope = {f"{name}.weight" for name in in_scope(model)}
+    stored = {}
+    for name, value in state.items():
+        if name in scope:
+            bits = np.packbits((value != 0).flatten().numpy())
+            stored[f"{name}.bitmap"] = torch.from_numpy(bits)
+            value = value[value != 0]
+        stored[name] = value
+    return {"raw": len(raw), "gzip": len(gzip.compress(raw, mtime=0)), "sparse": len(save(stored))}
+
+
+def _permanent_copy(model: nn.Module) -> nn.Module:
+    with torch.no_grad():
+        for module in in_scope(model).values():  # a product with its graph cannot be copied
+            if prune.is_pruned(module):
+                module.weight = module.weight_orig * module.weight_mask
+    plain = copy.deepcopy(model)
+    make_permanent(plain)
+    return plain

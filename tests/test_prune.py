@@ -1,0 +1,142 @@
+"""Pruning takes what it says, keeps it out through training, and every measure counts."""
+
+import gzip
+
+import pytest
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from mesocore import prune
+from mesocore.cost import size_of
+from mesocore.models import build
+from mesocore.runtime import UserError
+
+
+def model(name: str = "meso4") -> nn.Module:
+    torch.manual_seed(0)
+    return build(name, 64)
+
+
+def pictures(count: int = 4) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 3, 64, 64), dtype=torch.uint8, generator=generator)
+
+
+@pytest.mark.parametrize("method", prune.METHODS)
+@pytest.mark.parametrize("amount", [0.0, 0.2, 0.5, 0.98])
+def test_the_share_is_the_one_asked_for(method, amount):
+    pruned = model()
+    prune.apply_masks(pruned, amount, method)
+    assert prune.sparsity(pruned).loc["all", "share"] == pytest.approx(amount, abs=0.002)
+
+
+def test_global_pruning_has_one_threshold_and_layerwise_one_share():
+    globally, layerwise = model("mesonetplus"), model("mesonetplus")
+    prune.apply_masks(globally, 0.5, "global")
+    prune.apply_masks(layerwise, 0.5, "layerwise")
+    weights = {n: m.weight_orig.abs() for n, m in prune.in_scope(globally).items()}
+    kept = [weights[n][m.weight_mask == 1].min() for n, m in prune.in_scope(globally).items()
+            if m.weight_mask.any()]  # fmt: skip
+    gone = [weights[n][m.weight_mask == 0].max() for n, m in prune.in_scope(globally).items()
+            if not m.weight_mask.all()]  # fmt: skip
+    assert min(kept) >= max(gone)
+    shares = prune.sparsity(globally)["share"].drop("all")
+    assert shares.max() - shares.min() > 0.2
+    even = prune.sparsity(layerwise)
+    assert (even["zeros"] - 0.5 * even["weights"]).abs().drop("all").max() <= 1
+
+
+def test_random_pruning_ignores_magnitude_and_follows_its_seed():
+    masks = []
+    for seed in (1, 1, 2):
+        pruned = model()
+        prune.apply_masks(pruned, 0.5, "random", seed)
+        masks.append(torch.cat([m.weight_mask.flatten() for m in prune.in_scope(pruned).values()]))
+        dense = pruned.classifier[2]
+        gone = dense.weight_orig[dense.weight_mask == 0].abs().mean().item()
+        assert gone == pytest.approx(dense.weight_orig.abs().mean().item(), rel=0.1)
+    assert torch.equal(masks[0], masks[1]) and not torch.equal(masks[0], masks[2])
+
+
+def test_masks_hold_through_training_and_saving():
+    pruned = model()
+    prune.apply_masks(pruned, 0.2)
+    optimiser = torch.optim.AdamW(pruned.parameters(), 0.05)
+    before = prune.sparsity(pruned)
+    for _ in range(5):
+        loss = pruned(pictures()).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    prune.make_permanent(pruned)
+    assert not prune.masked(pruned)
+    assert prune.sparsity(pruned).equals(before)
+    loaded = model()
+    loaded.load_state_dict(pruned.state_dict())
+    assert prune.sparsity(loaded).equals(before)
+    assert torch.equal(loaded.eval()(pictures()), pruned.eval()(pictures()))
+
+
+def test_without_masks_fine_tuning_fills_the_zeros_again():
+    pruned = model()
+    prune.apply_masks(pruned, 0.2)
+    prune.make_permanent(pruned)  # the bug: before fine-tuning
+    optimiser = torch.optim.AdamW(pruned.parameters(), 0.05)
+    pruned(pictures()).square().mean().backward()
+    optimiser.step()
+    assert prune.sparsity(pruned).loc["all", "share"] < 0.02
+
+
+def test_biases_and_norms_are_out_of_scope():
+    pruned = model()
+    others = {
+        n: p.clone() for n, p in pruned.named_parameters() if n.endswith("bias") or p.ndim == 1
+    }
+    prune.apply_masks(pruned, 0.9)
+    now = dict(pruned.named_parameters())
+    assert others and all(torch.equal(value, now[name]) for name, value in others.items())
+
+
+def test_multiply_adds_count_each_layers_own_zeros():
+    pruned = model("mesonetplus")
+    dense = size_of(pruned, 64)["multiply_adds"]
+    assert prune.nonzero_multiply_adds(pruned, 64) == dense
+    attentive = model("meso4+inverted+cbam")  # whose bottlenecks run twice
+    assert prune.nonzero_multiply_adds(attentive, 64) == size_of(attentive, 64)["multiply_adds"]
+    with torch.no_grad():
+        pruned.features[0][0].weight.zero_()  # 8 x 3 x 3 x 3 weights at 64 x 64 places
+    assert prune.nonzero_multiply_adds(pruned, 64) == dense - 216 * 64 * 64
+
+
+def test_sizes_are_those_of_files():
+    pruned = model()
+    before = prune.sizes(pruned)
+    assert before["raw"] == len(save(pruned.state_dict()))
+    prune.apply_masks(pruned, 0.9)
+    pruned(pictures())  # leaves the masked weights with their graph
+    after = prune.sizes(pruned)
+    assert prune.masked(pruned)  # measuring changed nothing
+    assert after["raw"] == before["raw"]
+    assert after["sparse"] < 0.4 * before["sparse"] and after["gzip"] < 0.5 * before["gzip"]
+    prune.make_permanent(pruned)
+    assert prune.sizes(pruned) == after
+    packed = gzip.compress(
+        save({n: v.contiguous() for n, v in pruned.state_dict().items()}), mtime=0
+    )
+    assert after["gzip"] == len(packed)
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.0, 1, 20, True, float("nan"), "0.2"])
+def test_bad_amounts_are_named(amount):
+    with pytest.raises(UserError, match="no share from 0.0 to below 1.0"):
+        prune.apply_masks(model(), amount)
+
+
+def test_other_mistakes_are_named():
+    pruned = model()
+    with pytest.raises(UserError, match="'local'.*global, layerwise, random"):
+        prune.apply_masks(pruned, 0.2, "local")
+    prune.apply_masks(pruned, 0.2)
+    with pytest.raises(UserError, match="masks already"):
+        prune.apply_masks(pruned, 0.2)
