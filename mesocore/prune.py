@@ -28,18 +28,24 @@ def in_scope(model: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in model.named_modules() if isinstance(module, kinds)}
 
 
+def check(amount: float, method: str) -> None:
+    """Raises `UserError` for an amount that is no share from 0.0 to below 1.0, or other methods."""
+    if isinstance(amount, bool) or not isinstance(amount, float) or not 0 <= amount < 1:
+        raise UserError(f"amount {amount!r} is no share from 0.0 to below 1.0; write 0.2 for 20 %")
+    if method not in METHODS:
+        raise UserError(f"no method is called {method!r}; choose one of: {', '.join(METHODS)}")
+
+
+@torch.no_grad()  # or the model could not be copied: its weights would be products with a graph
 def apply_masks(model: nn.Module, amount: float, method: str = "global", seed: int = 0) -> None:
     """Masks the share `amount` of the weights in scope, of those with the smallest magnitude.
 
     The masks stay through training (each forward pass multiplies by them, and masked weights get no
     gradient) until `make_permanent`. An optimiser must be made afterwards: it would hold parameters
-    that are no longer the model's. "random" draws from `seed`. Raises `UserError` for an amount
-    that is no share from 0 to below 1, another method, or a model that has masks already.
+    that are no longer the model's. "random" draws from `seed`. Raises `UserError` as `check` does,
+    and for a model that has masks already.
     """
-    if isinstance(amount, bool) or not isinstance(amount, float) or not 0 <= amount < 1:
-        raise UserError(f"amount {amount!r} is no share from 0.0 to below 1.0; write 0.2 for 20 %")
-    if method not in METHODS:
-        raise UserError(f"no method is called {method!r}; choose one of: {', '.join(METHODS)}")
+    check(amount, method)
     if masked(model):
         raise UserError("the model has masks already; make them permanent before pruning again")
     weights = [(module, "weight") for module in in_scope(model).values()]
@@ -66,6 +72,17 @@ def make_permanent(model: nn.Module) -> None:
             prune.remove(module, "weight")
 
 
+def permanent_copy(model: nn.Module) -> nn.Module:
+    """An ordinary model with zeros where the masks are; `model` keeps its masks."""
+    with torch.no_grad():
+        for module in in_scope(model).values():  # a product with its graph cannot be copied
+            if prune.is_pruned(module):
+                module.weight = module.weight_orig * module.weight_mask
+    plain = copy.deepcopy(model)
+    make_permanent(plain)
+    return plain
+
+
 def sparsity(model: nn.Module) -> pd.DataFrame:
     """Zeros in the weights in scope: a row a layer, and `all`, with `weights`, `zeros`, `share`."""
     rows = {
@@ -83,7 +100,7 @@ def nonzero_multiply_adds(model: nn.Module, size: int) -> int:
 
     No dense kernel leaves them out: this is what a machine made for it could save at best.
     """
-    plain = _permanent_copy(model)
+    plain = permanent_copy(model)
     work = 0
 
     def count(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
@@ -104,9 +121,7 @@ def sizes(model: nn.Module) -> dict[str, int]:
     `raw` is the safetensors file, zeros and all. `sparse` stores each tensor in scope as a bitmap
     of what is not zero and those values, and the rest as it is.
     """
-    state = {
-        name: value.contiguous() for name, value in _permanent_copy(model).state_dict().items()
-    }
+    state = {name: value.contiguous() for name, value in permanent_copy(model).state_dict().items()}
     raw = save(state)
     scope = {f"{name}.weight" for name in in_scope(model)}
     stored = {}
@@ -117,13 +132,3 @@ def sizes(model: nn.Module) -> dict[str, int]:
             value = value[value != 0]
         stored[name] = value
     return {"raw": len(raw), "gzip": len(gzip.compress(raw, mtime=0)), "sparse": len(save(stored))}
-
-
-def _permanent_copy(model: nn.Module) -> nn.Module:
-    with torch.no_grad():
-        for module in in_scope(model).values():  # a product with its graph cannot be copied
-            if prune.is_pruned(module):
-                module.weight = module.weight_orig * module.weight_mask
-    plain = copy.deepcopy(model)
-    make_permanent(plain)
-    return plain

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mesocore import augment, dataset, evaluate, runs
+from mesocore import augment, dataset, evaluate, prune, runs
 from mesocore.checkpoint import Detector, load_detector, save_model, to_probability
 from mesocore.models import build, recipe
 from mesocore.runtime import UserError, environment, progress, reseed, setup
@@ -44,6 +44,8 @@ class TrainConfig:
     precision: str = "fp32"  # of training; bf16 is faster on CPUs that have it. Judging is fp32
     seed: int = 0
     init: str | None = None  # a run of the same model, whose weights training starts from
+    prune: float = 0.0  # share of weights that is masked from the first step on (prune.py)
+    prune_method: str = "global"
 
     def __post_init__(self):
         object.__setattr__(self, "model", recipe(self.model))  # the class is frozen
@@ -57,6 +59,7 @@ class TrainConfig:
             if not 0 <= (getattr(self, name) or 0) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; write a share from 0 to below 1")
         augment.parse(self.augment)
+        prune.check(self.prune, self.prune_method)
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise UserError(f"precision {self.precision!r} is unknown; choose one of: {known}")
@@ -105,7 +108,8 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
         if row["val_roc_auc"] > best_before:
             about = {"config": settings, "best": rows[-1], **fitted}
             about["preparation"] = dataset.preparation(folder).to_dict()
-            save_model(out, judged, {**about, "environment": environment()})
+            plain = prune.permanent_copy(judged)
+            save_model(out, plain, {**about, "environment": environment()})
         runs.save_state(out, model, optimiser, average, rows)
     return pd.DataFrame(rows)
 
@@ -121,17 +125,28 @@ def _start(config: TrainConfig) -> tuple[nn.Module, str | None]:
     for module in model.modules():
         if config.dropout is not None and isinstance(module, nn.Dropout):
             module.p = config.dropout
-    if config.init is None:
-        return model, None
-    before = load_detector(config.init)
+    given = None
+    if config.init is not None:
+        before = load_detector(config.init)
+        _check_start(config, before)
+        model.load_state_dict(before.model.state_dict())
+        given = before.description["weights_sha256"]
+    if config.prune:
+        prune.apply_masks(model, config.prune, config.prune_method, config.seed)
+    return model, given
+
+
+def _check_start(config: TrainConfig, before: Detector) -> None:
     found = before.description["config"]
     if (found["model"], before.size) != (config.model, config.size):
         raise UserError(
             f"{config.init} holds a {found['model']} for {before.size} px; training was asked for "
             f"a {config.model} for {config.size} px"
         )
-    model.load_state_dict(before.model.state_dict())
-    return model, before.description["weights_sha256"]
+    if config.prune and found.get("prune"):
+        raise UserError(
+            f"{config.init} is pruned already, by {found['prune']:.0%}; prune the run it came from"
+        )
 
 
 def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.1) -> float:

@@ -7,10 +7,12 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from mesocore import prune
+from mesocore import prune, train
+from mesocore.checkpoint import load_detector
 from mesocore.cost import size_of
 from mesocore.models import build
 from mesocore.runtime import UserError
+from tests.factories import assembled_set
 
 
 def model(name: str = "meso4") -> nn.Module:
@@ -140,3 +142,39 @@ def test_other_mistakes_are_named():
     prune.apply_masks(pruned, 0.2)
     with pytest.raises(UserError, match="masks already"):
         prune.apply_masks(pruned, 0.2)
+
+
+@pytest.fixture(scope="module")
+def dense_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pruning")
+    faces = assembled_set(folder)
+    train.train(train.TrainConfig("meso4", str(faces), 2, 64, 8), folder / "dense")
+    return faces, folder / "dense"
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_a_pruned_run_keeps_its_share_after_saving_and_resumes(dense_run, tmp_path, average):
+    faces, dense = dense_run
+    config = train.TrainConfig(
+        "meso4", str(faces), 3, 64, 8, 1e-3, init=str(dense), prune=0.2, average=average
+    )
+    train.train(config, tmp_path / "whole")
+    kept = load_detector(tmp_path / "whole").model
+    assert not prune.masked(kept)
+    assert prune.sparsity(kept).loc["all", "share"] == pytest.approx(0.2, abs=0.001)
+    run_epoch = train._run_epoch
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(train, "_run_epoch", lambda *a: run_epoch(*a) if a[-1] < 2 else _stop())
+        train.train(config, tmp_path / "broken")
+    train.train(config, tmp_path / "broken", resume=True)
+    for name in ("model.safetensors", "last.safetensors", "history.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()
+    with pytest.raises(UserError, match="is pruned already, by 20%"):
+        again = train.TrainConfig(
+            "meso4", str(faces), 3, 64, 8, init=str(tmp_path / "whole"), prune=0.5
+        )
+        train.train(again, tmp_path / "again")
+
+
+def _stop():
+    raise KeyboardInterrupt
