@@ -10,7 +10,7 @@ import typer
 
 from mesocore import assemble as assembling
 from mesocore import audit as auditing
-from mesocore import checkpoint, dataset, doctor, embedded, predict, results, train
+from mesocore import checkpoint, dataset, doctor, embedded, predict, prune, results, train
 from mesocore.runtime import UserError, command_line, environment, setup, write_json
 
 typer_app = typer.Typer(
@@ -144,6 +144,30 @@ def train_command(
         f"{out}: best of {len(history)} epochs is {best['epoch']:.0f}, "
         f"validation ROC AUC {best['val_roc_auc']:.4f}"
     )
+
+
+@typer_app.command("prune")
+def prune_command(
+    run: Annotated[Path, typer.Argument(help="the run to prune; it is not changed")],
+    amount: Annotated[float, typer.Option(help="share of the weights, from 0.0 to below 1.0")],
+    data: Annotated[str, typer.Option(help="an assembled set, or the word synthfaces")],
+    out: Annotated[Path, typer.Option(help="the pruned run's folder")],
+    method: Annotated[str, typer.Option(help="global, layerwise or random")] = "global",
+    epochs: Annotated[int, typer.Option(min=1, help="of fine-tuning under the masks")] = 5,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
+) -> None:
+    """Mask the smallest weights, fine-tune under the masks, and say what is left."""
+    changes = {"prune": amount, "prune_method": method, "seed": seed}
+    history = train.train(train.fine_tuning_config(run, data, epochs, **changes), out, resume)
+    before, after = checkpoint.load_detector(run), checkpoint.load_detector(out)
+    zeros = prune.sparsity(after.model).loc["all"]
+    print(f"{out}: {zeros['zeros']:.0f} of {zeros['weights']:.0f} weights are zero "
+          f"({zeros['share']:.1%}, {method})")  # fmt: skip
+    print(f"validation ROC AUC {history['val_roc_auc'].max():.4f}, "
+          f"before {before.description['best']['val_roc_auc']:.4f}")  # fmt: skip
+    for name, value in prune.sizes(after.model).items():
+        print(f"bytes, {name}: {value:,}, before {prune.sizes(before.model)[name]:,}")
 
 
 @typer_app.command()

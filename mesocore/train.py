@@ -78,6 +78,19 @@ def course_config(model: str, data: str, seed: int = 0, epochs: int = 24) -> Tra
     )
 
 
+def fine_tuning_config(run: Path, data: str, epochs: int = 5, **changes) -> TrainConfig:
+    """A run's own settings, started from its weights, for `epochs` more at a tenth of its rate.
+
+    `changes`: other settings, as `prune=0.2`. Raises `UserError` if `run` was not trained here.
+    """
+    before = load_detector(run).description["config"]
+    if "learning_rate" not in before:
+        raise UserError(f"{run} has no settings to go on with; give the folder of a mesocore run")
+    own = {f.name: before[f.name] for f in fields(TrainConfig) if f.name in before}
+    own |= {"learning_rate": before["learning_rate"] / 10, "init": str(run), "data": data}
+    return TrainConfig(**own | {"epochs": epochs} | changes)
+
+
 def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     """Trains `config.model` and leaves the run in `out`; returns one history row per epoch.
 

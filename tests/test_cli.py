@@ -152,3 +152,23 @@ def test_a_mistake_is_one_line(arguments, word, work):
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1 and word in done.stderr
     assert not (work / "x").exists() and not (work / "y").exists()
+
+
+def test_prune_says_what_is_left_and_names_mistakes(work):
+    def prune(run, *options):
+        return mesocore("prune", run, "--data", work / "set", "--epochs", 1, *options)
+
+    done = prune(work / "run", "--amount", 0.2, "--out", work / "pruned")
+    assert done.returncode == 0, done.stderr
+    assert "weights are zero (20.0%, global)" in done.stdout
+    assert "validation ROC AUC" in done.stdout and "bytes, sparse: " in done.stdout
+    for run, options, said in (
+        ("run", ("--amount", 1, "--out", work / "a"), "amount 1.0 is no share"),
+        ("run", ("--amount", -0.5, "--out", work / "b"), "amount -0.5 is no share"),
+        ("run", ("--amount", 0.2, "--out", work / "pruned"), "add --resume"),
+        ("pruned", ("--amount", 0.5, "--out", work / "c"), "pruned already, by 20%"),
+        ("nowhere", ("--amount", 0.5, "--out", work / "d"), "no such run"),
+    ):
+        done = prune(work / run, *options)
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
