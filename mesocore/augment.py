@@ -16,82 +16,76 @@ from torchvision.transforms.v2 import functional
 from mesocore.pixels import encode_jpeg
 from mesocore.runtime import UserError
 
-CHANCE = 0.5  # of each part, for each image
+CHANCE = 0.5  # of each augmentation, for each image
 
 
-class Jpeg(v2.Transform):
+def jpeg(image: Tensor) -> Tensor:
     """Saved as a JPEG and read again, at a quality drawn from 40..95, by the encoder of assembly.
 
     torchvision's own transform of the name is deprecated with its encoder.
     """
-
-    def transform(self, image: Tensor, params: dict) -> Tensor:
-        quality = int(torch.randint(40, 96, ()))
-        saved = encode_jpeg(functional.to_pil_image(image), quality)
-        return functional.pil_to_tensor(Image.open(io.BytesIO(saved)))
+    quality = int(torch.randint(40, 96, ()))
+    saved = encode_jpeg(functional.to_pil_image(image), quality)
+    return functional.pil_to_tensor(Image.open(io.BytesIO(saved)))
 
 
-class Rescale(v2.Transform):
-    """Smaller and back: uint8 `(3, S, S)` loses what `share` (drawn from 0.5..1) of its pixels a
-    side cannot carry."""
-
-    def transform(self, image: Tensor, params: dict) -> Tensor:
-        side = image.shape[-1]
-        small = round(side * (0.5 + 0.5 * torch.rand(()).item()))
-        shrunk = functional.resize(image, [small, small], antialias=True)
-        return functional.resize(shrunk, [side, side], antialias=True)
+def resize(image: Tensor) -> Tensor:
+    """Scaled down to a share of its side drawn from 0.5..1, and back."""
+    side = image.shape[-1]
+    small = round(side * (0.5 + 0.5 * torch.rand(()).item()))
+    shrunk = functional.resize(image, [small, small], antialias=True)
+    return functional.resize(shrunk, [side, side], antialias=True)
 
 
-class Noise(v2.Transform):
+def noise(image: Tensor) -> Tensor:
     """Gaussian noise of one deviation for all pixels, drawn from 0..8 grey levels."""
-
-    def transform(self, image: Tensor, params: dict) -> Tensor:
-        noise = 8 * torch.rand(()) * torch.randn(image.shape)
-        return (image + noise).round().clamp(0, 255).to(torch.uint8)
+    grain = 8 * torch.rand(()) * torch.randn(image.shape)
+    return (image + grain).round().clamp(0, 255).to(torch.uint8)
 
 
-PARTS: dict[str, Callable[[Tensor], Tensor]] = {
-    "flip": v2.RandomHorizontalFlip(1.0),
-    "jpeg": Jpeg(),
+FLIP = "flip"  # is done to a whole batch at once
+EACH: dict[str, Callable[[Tensor], Tensor]] = {  # uint8 (3, S, S) -> the same
+    "jpeg": jpeg,
     "blur": v2.GaussianBlur(5, (0.1, 1.5)),
-    "resize": Rescale(),
-    "noise": Noise(),
+    "resize": resize,
+    "noise": noise,
     "colour": v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.02),
 }
+NAMES = (FLIP, *EACH)
 
 
-def parse(recipe: str) -> list[str]:
-    """The parts of a recipe, in the order in which they are done; "none" has none.
+def parse(augmentations: str) -> list[str]:
+    """The names in "flip+jpeg", in the order in which they are done; "none" has none.
 
-    Raises `UserError` for an unknown part.
+    Raises `UserError` for an unknown name.
     """
-    names = [] if recipe == "none" else recipe.split("+")
-    unknown = sorted(set(names) - set(PARTS))
+    names = [] if augmentations == "none" else augmentations.split("+")
+    unknown = sorted(set(names) - set(NAMES))
     if unknown:
         raise UserError(
-            f"no augmentation is called {unknown[0]!r}; join some of {', '.join(PARTS)} with +, or "
+            f"no augmentation is called {unknown[0]!r}; join some of {', '.join(NAMES)} with +, or "
             "write none"
         )
-    return [name for name in PARTS if name in names]
+    return [name for name in NAMES if name in names]
 
 
-def augment(images: Tensor, recipe: str, generator: torch.Generator) -> Tensor:
-    """uint8 `(N, 3, S, S)` -> the same, each part of `recipe` done to about half of the images.
+def augment(images: Tensor, augmentations: str, generator: torch.Generator) -> Tensor:
+    """uint8 `(N, 3, S, S)` -> the same, each augmentation done to about half of the images.
 
     What happens depends on the generator's state alone, and torch's own random state is left as it
     was: dropout does not change when an augmentation is added.
     """
-    names = parse(recipe)
+    names = parse(augmentations)
     images = images.clone()
-    if "flip" in names:
+    if FLIP in names:
         flip = torch.rand(len(images), generator=generator) < CHANCE
         images[flip] = functional.horizontal_flip(images[flip])
-    others = [name for name in names if name != "flip"]
+    others = [name for name in names if name != FLIP]
     if not others:
         return images
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
         for name in others:
             for row in (torch.rand(len(images)) < CHANCE).nonzero()[:, 0].tolist():
-                images[row] = PARTS[name](images[row])
+                images[row] = EACH[name](images[row])
     return images

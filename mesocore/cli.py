@@ -104,9 +104,9 @@ def train_command(
         str, typer.Option(help="none, or some of flip+jpeg+blur+resize+noise+colour")
     ] = train.TrainConfig.augment,
     label_smoothing: Annotated[float, typer.Option(help="0.1: targets 0.05 and 0.95")] = 0.0,
-    clip: Annotated[float, typer.Option(help="largest norm of a gradient; 0: any")] = 0.0,
-    average: Annotated[
-        float, typer.Option(help="decay a step of averaged weights, as 0.99; 0: none")
+    clip_norm: Annotated[float, typer.Option(help="largest norm of a gradient; 0: any")] = 0.0,
+    ema: Annotated[
+        float, typer.Option(help="decay a step of the weights' moving average, as 0.99; 0: none")
     ] = 0.0,
     patience: Annotated[
         int, typer.Option(help="stop after so many epochs without a better one; 0: never")
@@ -131,8 +131,8 @@ def train_command(
         dropout=dropout,
         augment=augment,
         label_smoothing=label_smoothing,
-        clip=clip,
-        average=average,
+        clip_norm=clip_norm,
+        ema=ema,
         patience=patience,
         precision=precision,
         seed=seed,
@@ -166,8 +166,9 @@ def prune_command(
           f"({zeros['share']:.1%}, {method})")  # fmt: skip
     print(f"validation ROC AUC {history['val_roc_auc'].max():.4f}, "
           f"before {before.description['best']['val_roc_auc']:.4f}")  # fmt: skip
+    old = prune.sizes(before.model)
     for name, value in prune.sizes(after.model).items():
-        print(f"bytes, {name}: {value:,}, before {prune.sizes(before.model)[name]:,}")
+        print(f"bytes, {name}: {value:,}, before {old[name]:,}")
 
 
 @typer_app.command()

@@ -16,7 +16,7 @@ from mesocore.models import parameter_count
 from mesocore.runtime import UserError
 
 
-def size_of(model: nn.Module, size: int) -> dict[str, int]:
+def complexity(model: nn.Module, size: int) -> dict[str, int]:
     """`parameters` (trainable) and `multiply_adds` (of one image of `size` px, by convolutions and
     dense layers)."""
     layers = layer_table(model, size)

@@ -175,13 +175,13 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def batches(
-    data: FaceSet, size: int, generator: torch.Generator, augmentation: str
+    data: FaceSet, size: int, generator: torch.Generator, augmentations: str
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
 
-    `augmentation` is a recipe of `augment.py`, or "none". Order and augmentation depend on the
+    `augmentations` as in "flip+jpeg" (augment.py), or "none". They and the order depend on the
     generator's state alone. The last batch may be smaller.
     """
     order = torch.randperm(len(data), generator=generator)
     for rows in order.split(size):
-        yield augment(data.images[rows], augmentation, generator), data.labels[rows].float()
+        yield augment(data.images[rows], augmentations, generator), data.labels[rows].float()

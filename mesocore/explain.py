@@ -55,7 +55,7 @@ def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
     return fresh
 
 
-def agreement(maps: Tensor, others: Tensor) -> float:
+def map_correlation(maps: Tensor, others: Tensor) -> float:
     """How alike two sets of maps `(N, h, w)` are: the mean over images of their correlation.
 
     Pearson's, over the places of an image; a map without contrast agrees with nothing (0).

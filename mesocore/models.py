@@ -215,8 +215,8 @@ PARTS: dict[str, dict] = {
 CHOSEN = "meso4+inverted+eca"  # until an ablation over three seeds has decided
 
 
-def recipe(name: str) -> str:
-    """What a run records: the recipe behind `mesonetplus`, which may change; other names as is."""
+def full_name(name: str) -> str:
+    """What a run records: the parts behind `mesonetplus`, which may change; other names as is."""
     return CHOSEN if name == "mesonetplus" else name
 
 
@@ -228,7 +228,7 @@ def build(name: str, size: int = 256) -> nn.Module:
     """
     if name in MODELS:
         return MODELS[name](size=size)
-    base, *parts = recipe(name).split("+")
+    base, *parts = full_name(name).split("+")
     if base != "meso4" or not parts or not set(parts) <= set(PARTS):
         names = ", ".join([*MODELS, "mesonetplus"])
         raise UserError(

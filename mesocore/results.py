@@ -77,7 +77,7 @@ def compare(
             "model": about["config"] | {"data": folder.name},
             "seeds": [run.description["config"]["seed"] for run in runs],
             "val_roc_auc": [run.description["best"]["val_roc_auc"] for run in runs],
-            **cost.size_of(runs[0].model, runs[0].size),
+            **cost.complexity(runs[0].model, runs[0].size),
             "metrics": evaluate.measure(scored[name], [run.threshold for run in runs]),
             "against": evaluate.paired_difference(labels, scores[name], scores[baseline], groups),
         }

@@ -1,7 +1,7 @@
 """A run's folder while it is trained: its settings, the state that resuming needs, its history.
 
 No file here is a pickle. `last.safetensors` holds all that outlives an epoch: the weights, the
-optimiser's moments, the averaged weights if there are any, and the history so far.
+optimiser's moments, the weights' EMA if there is one, and the history so far.
 """
 
 import json
@@ -46,35 +46,35 @@ def save_state(
     out: Path,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    average: nn.Module | None,
+    ema: nn.Module | None,
     rows: list[dict],
 ) -> None:
     """Writes the state after an epoch, then the history, each at once or not at all."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, moments in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-    if average is not None:
-        tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    if ema is not None:
+        tensors |= {f"ema.{name}": value for name, value in ema.state_dict().items()}
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     write_bytes(out / STATE, save(tensors, metadata={"history": json.dumps(rows)}))
     _write_history(out, rows)
 
 
 def restore(
-    out: Path, model: nn.Module, optimiser: torch.optim.Optimizer, average: nn.Module | None
+    out: Path, model: nn.Module, optimiser: torch.optim.Optimizer, ema: nn.Module | None
 ) -> list[dict]:
     """Puts the saved state back and returns the history; no rows if no epoch had ended."""
     if not (out / STATE).exists():
         return []
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}, "average": {}}
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}, "ema": {}}
     with safe_open(out / STATE, framework="pt") as file:
         for key in file.keys():  # noqa: SIM118 (not a dict)
             part, name = key.split(".", 1)
             parts[part][name] = file.get_tensor(key)
         rows = json.loads(file.metadata()["history"])
     model.load_state_dict(parts["model"])
-    if average is not None:
-        average.load_state_dict(parts["average"])
+    if ema is not None:
+        ema.load_state_dict(parts["ema"])
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in parts["optimiser"].items():
         index, name = key.split(".", 1)

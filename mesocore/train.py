@@ -2,7 +2,7 @@
 
 Resume is exact because nothing random outlives an epoch. Order, augmentation and dropout are seeded
 anew from (seed, epoch), and the learning rate is a pure function of the step; so the weights, the
-optimiser's moments, the averaged weights and the history at the end of an epoch are the whole
+optimiser's moments, their EMA and the history at the end of an epoch are the whole
 state. A run that was killed repeats at most one epoch and ends in the same bits.
 """
 
@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mesocore import augment, dataset, evaluate, prune, runs
 from mesocore.checkpoint import Detector, load_detector, save_model, to_probability
-from mesocore.models import build, recipe
+from mesocore.models import build, full_name
 from mesocore.runtime import UserError, environment, progress, reseed, setup
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -36,10 +36,10 @@ class TrainConfig:
     learning_rate: float = 3e-3  # the peak of the schedule
     weight_decay: float = 0.01
     dropout: float | None = None  # before both dense layers; None: as published, 0.5
-    augment: str = "flip"  # a recipe of augment.py, for the training split only
+    augment: str = "flip"  # names of augment.py joined by +, for the training split only
     label_smoothing: float = 0.0  # 0.1: a fake's target is 0.95 and a real's 0.05
-    clip: float = 0.0  # largest norm of a gradient; 0: any
-    average: float = 0.0  # decay a step of the weights' moving average, which is judged; 0: none
+    clip_norm: float = 0.0  # largest norm of a gradient; 0: any
+    ema: float = 0.0  # decay a step of the weights' moving average, which is judged; 0: none
     patience: int = 0  # epochs without a better validation ROC AUC that end the run; 0: never
     precision: str = "fp32"  # of training; bf16 is faster on CPUs that have it. Judging is fp32
     seed: int = 0
@@ -48,14 +48,14 @@ class TrainConfig:
     prune_method: str = "global"
 
     def __post_init__(self):
-        object.__setattr__(self, "model", recipe(self.model))  # the class is frozen
+        object.__setattr__(self, "model", full_name(self.model))  # the class is frozen
         for name in ("epochs", "batch_size", "learning_rate"):
             if getattr(self, name) <= 0:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be greater than 0")
-        for name in ("clip", "patience"):
+        for name in ("clip_norm", "patience"):
             if getattr(self, name) < 0:
                 raise UserError(f"{name} is {getattr(self, name)}; write 0 to do without")
-        for name in ("dropout", "label_smoothing", "average"):
+        for name in ("dropout", "label_smoothing", "ema"):
             if not 0 <= (getattr(self, name) or 0) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; write a share from 0 to below 1")
         augment.parse(self.augment)
@@ -105,16 +105,16 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
     runs.open_run(out, settings, defaults, resume)
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
-    average = None
-    if config.average:
-        average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.average),
+    ema = None
+    if config.ema:
+        ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema),
                                 use_buffers=True)  # fmt: skip
     training = dataset.load(folder, "train", config.size)
     validation = dataset.load(folder, "val", config.size)
-    rows = runs.restore(out, model, optimiser, average) if resume else []
-    while len(rows) < config.epochs and not _tired(rows, config.patience):
-        loss = _run_epoch(model, optimiser, average, training, config, len(rows))
-        judged = model if average is None else average.module
+    rows = runs.restore(out, model, optimiser, ema) if resume else []
+    while len(rows) < config.epochs and not _stop_early(rows, config.patience):
+        loss = _run_epoch(model, optimiser, ema, training, config, len(rows))
+        judged = model if ema is None else ema.module
         row, fitted = _validate(judged, validation, config.size)
         best_before = max((r["val_roc_auc"] for r in rows), default=-1)
         rows.append({"epoch": len(rows) + 1, "train_loss": loss, **row})
@@ -123,11 +123,11 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
             about["preparation"] = dataset.preparation(folder).to_dict()
             plain = prune.permanent_copy(judged)
             save_model(out, plain, {**about, "environment": environment()})
-        runs.save_state(out, model, optimiser, average, rows)
+        runs.save_state(out, model, optimiser, ema, rows)
     return pd.DataFrame(rows)
 
 
-def _tired(rows: list[dict], patience: int) -> bool:
+def _stop_early(rows: list[dict], patience: int) -> bool:
     scores = [row["val_roc_auc"] for row in rows]
     return bool(patience and scores) and len(rows) - 1 - int(np.argmax(scores)) >= patience
 
@@ -138,15 +138,15 @@ def _start(config: TrainConfig) -> tuple[nn.Module, str | None]:
     for module in model.modules():
         if config.dropout is not None and isinstance(module, nn.Dropout):
             module.p = config.dropout
-    given = None
+    init_sha256 = None
     if config.init is not None:
         before = load_detector(config.init)
         _check_start(config, before)
         model.load_state_dict(before.model.state_dict())
-        given = before.description["weights_sha256"]
+        init_sha256 = before.description["weights_sha256"]
     if config.prune:
         prune.apply_masks(model, config.prune, config.prune_method, config.seed)
-    return model, given
+    return model, init_sha256
 
 
 def _check_start(config: TrainConfig, before: Detector) -> None:
@@ -176,7 +176,7 @@ def learning_rate(step: int, steps: int, peak: float, warmup: float = 0.1) -> fl
 def _run_epoch(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    average: AveragedModel | None,
+    ema: AveragedModel | None,
     data: dataset.FaceSet,
     config: TrainConfig,
     epoch: int,
@@ -201,11 +201,11 @@ def _run_epoch(
             )
         optimiser.zero_grad()
         loss.backward()
-        if config.clip:
-            nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        if config.clip_norm:
+            nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
         optimiser.step()
-        if average is not None:
-            average.update_parameters(model)
+        if ema is not None:
+            ema.update_parameters(model)
         total += loss.item() * len(labels)
     return total / len(data)
 

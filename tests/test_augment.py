@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mesocore.augment import PARTS, augment, parse
+from mesocore.augment import NAMES, augment, parse
 from mesocore.runtime import UserError
 
 
@@ -19,21 +19,21 @@ def drawn(seed: int = 1) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_a_part_changes_about_half_of_the_images_and_not_the_originals(part):
+@pytest.mark.parametrize("name", NAMES)
+def test_an_augmentation_changes_about_half_of_the_images_and_not_the_originals(name):
     images = pictures()
     before = images.clone()
-    after = augment(images, part, drawn())
+    after = augment(images, name, drawn())
     assert torch.equal(images, before)
     assert after.shape == images.shape and after.dtype == torch.uint8
     changed = (after != before).flatten(1).any(1)
     assert 10 <= changed.sum() <= 30
 
 
-@pytest.mark.parametrize("part", ["jpeg", "blur", "resize"])
-def test_what_is_lost_is_fine_detail(part):
+@pytest.mark.parametrize("name", ["jpeg", "blur", "resize"])
+def test_what_is_lost_is_fine_detail(name):
     images = pictures()
-    after = augment(images, part, drawn())
+    after = augment(images, name, drawn())
     changed = (after != images).flatten(1).any(1)
 
     def roughness(x):
@@ -45,14 +45,14 @@ def test_what_is_lost_is_fine_detail(part):
 
 
 def test_the_same_seed_gives_the_same_images_and_torchs_own_state_stays():
-    images, recipe = pictures(8), "+".join(PARTS)
+    images, every = pictures(8), "+".join(NAMES)
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    first = augment(images, recipe, drawn())
+    first = augment(images, every, drawn())
     assert torch.equal(torch.rand(3), expected)
-    assert torch.equal(first, augment(images, recipe, drawn()))
-    assert not torch.equal(first, augment(images, recipe, drawn(2)))
+    assert torch.equal(first, augment(images, every, drawn()))
+    assert not torch.equal(first, augment(images, every, drawn(2)))
 
 
 def test_mirroring_alone_draws_nothing_else():
@@ -62,7 +62,7 @@ def test_mirroring_alone_draws_nothing_else():
     assert torch.equal(torch.rand(3, generator=generator), torch.rand(3, generator=other))
 
 
-def test_recipes():
+def test_names_are_joined():
     assert parse("none") == []
     assert parse("jpeg+flip") == ["flip", "jpeg"]  # always done in one order
     images = pictures(4)

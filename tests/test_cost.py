@@ -25,7 +25,7 @@ class Toy(nn.Module):
 
 
 def test_multiply_adds_of_a_depthwise_block_by_hand():
-    found = cost.size_of(Toy(), 64)
+    found = cost.complexity(Toy(), 64)
     each_pixel = 3 * 4 + 4 * 12 + 12 * 9 + 12 * 4  # a depthwise weight works on its channel alone
     assert found["multiply_adds"] == 64 * 64 * each_pixel + 4
     norms = 2 * (12 + 12 + 4)
@@ -33,7 +33,7 @@ def test_multiply_adds_of_a_depthwise_block_by_hand():
 
 
 def test_meso4_costs_what_its_authors_built():
-    assert cost.size_of(build("meso4"), 256) == {
+    assert cost.complexity(build("meso4"), 256) == {
         "parameters": 27_977,
         "multiply_adds": 60_047_376,
     }

@@ -45,17 +45,17 @@ def test_random_weights_give_other_maps_and_leave_the_model_alone():
     fresh = explain.randomised(model)
     others = explain.attention_maps(fresh, pictures())
     for name, values in maps.items():
-        assert explain.agreement(values, values) == pytest.approx(1)
-        assert explain.agreement(values, others[name]) < 0.95
+        assert explain.map_correlation(values, values) == pytest.approx(1)
+        assert explain.map_correlation(values, others[name]) < 0.95
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     again = explain.randomised(model).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in fresh.state_dict().items())
 
 
-def test_agreement_by_hand():
+def test_correlation_by_hand():
     rise = torch.arange(4.0).view(1, 2, 2)
-    assert explain.agreement(rise, 5 - 2 * rise) == pytest.approx(-1)
-    assert explain.agreement(rise, torch.ones(1, 2, 2)) == 0
+    assert explain.map_correlation(rise, 5 - 2 * rise) == pytest.approx(-1)
+    assert explain.map_correlation(rise, torch.ones(1, 2, 2)) == 0
 
 
 def test_a_model_without_attention_is_named():

@@ -52,10 +52,10 @@ def test_no_batch_norm_is_shared_and_all_use_the_keras_constants(name):
     assert len(calls) == len(set(calls)) == 4
 
 
-RECIPES = [f"meso4+{part}" for part in PARTS] + [f"meso4+inverted+{kind}" for kind in ATTENTION]
+WITH_PARTS = [f"meso4+{part}" for part in PARTS] + [f"meso4+inverted+{kind}" for kind in ATTENTION]
 
 
-@pytest.mark.parametrize("name", [*MODELS, "mesonetplus", *RECIPES])
+@pytest.mark.parametrize("name", [*MODELS, "mesonetplus", *WITH_PARTS])
 def test_every_parameter_gets_a_gradient(name):
     torch.manual_seed(1)
     model = build(name, 64)
@@ -65,8 +65,8 @@ def test_every_parameter_gets_a_gradient(name):
     assert idle == []
 
 
-@pytest.mark.parametrize("name", ["mesonetplus", "meso4+highpass+blur", *RECIPES])
-def test_a_recipe_fits_every_size_and_the_limit(name):
+@pytest.mark.parametrize("name", ["mesonetplus", "meso4+highpass+blur", *WITH_PARTS])
+def test_a_model_fits_every_size_and_the_limit(name):
     for size in (64, 80, 112, 128):
         images = torch.randint(0, 256, (2, 3, size, size), dtype=torch.uint8)
         assert build(name, size).eval()(images).shape == (2,)
@@ -99,12 +99,12 @@ def test_the_order_of_the_parts_does_not_matter():
 @pytest.mark.parametrize(
     "name", ["meso5", "meso4+", "meso4+resnet", "mesoinception4+se", "+se", "mesonetplus+se"]
 )
-def test_unknown_recipes_are_named(name):
+def test_unknown_models_are_named(name):
     with pytest.raises(UserError, match="no model is called.*Parts: inverted"):
         build(name)
 
 
 @pytest.mark.parametrize("name", ["meso4+se+eca", "meso4+se+se", "meso4+blur+blur"])
-def test_recipes_that_contradict_themselves_are_named(name):
+def test_names_that_contradict_themselves_are_named(name):
     with pytest.raises(UserError, match="each part once"):
         build(name)

@@ -9,7 +9,7 @@ from torch import nn
 
 from mesocore import prune, train
 from mesocore.checkpoint import load_detector
-from mesocore.cost import size_of
+from mesocore.cost import complexity
 from mesocore.models import build
 from mesocore.runtime import UserError
 from tests.factories import assembled_set
@@ -102,10 +102,10 @@ def test_biases_and_norms_are_out_of_scope():
 
 def test_multiply_adds_count_each_layers_own_zeros():
     pruned = model("mesonetplus")
-    dense = size_of(pruned, 64)["multiply_adds"]
+    dense = complexity(pruned, 64)["multiply_adds"]
     assert prune.nonzero_multiply_adds(pruned, 64) == dense
     attentive = model("meso4+inverted+cbam")  # whose bottlenecks run twice
-    assert prune.nonzero_multiply_adds(attentive, 64) == size_of(attentive, 64)["multiply_adds"]
+    assert prune.nonzero_multiply_adds(attentive, 64) == complexity(attentive, 64)["multiply_adds"]
     with torch.no_grad():
         pruned.features[0][0].weight.zero_()  # 8 x 3 x 3 x 3 weights at 64 x 64 places
     assert prune.nonzero_multiply_adds(pruned, 64) == dense - 216 * 64 * 64
@@ -152,11 +152,11 @@ def dense_run(tmp_path_factory):
     return faces, folder / "dense"
 
 
-@pytest.mark.parametrize("average", [0.0, 0.9])
-def test_a_pruned_run_keeps_its_share_after_saving_and_resumes(dense_run, tmp_path, average):
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_pruned_run_keeps_its_share_after_saving_and_resumes(dense_run, tmp_path, ema):
     faces, dense = dense_run
     config = train.TrainConfig(
-        "meso4", str(faces), 3, 64, 8, 1e-3, init=str(dense), prune=0.2, average=average
+        "meso4", str(faces), 3, 64, 8, 1e-3, init=str(dense), prune=0.2, ema=ema
     )
     train.train(config, tmp_path / "whole")
     kept = load_detector(tmp_path / "whole").model

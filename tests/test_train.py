@@ -99,13 +99,13 @@ def test_training_starts_from_another_run_and_says_from_which(run, faces, tmp_pa
     assert not (tmp_path / "larger").exists()
 
 
-def test_a_run_records_its_recipe_and_not_a_name_that_may_change(faces):
+def test_a_run_records_its_parts_and_not_a_name_that_may_change(faces):
     named = train.TrainConfig("mesonetplus", str(faces))
     assert named.model == CHOSEN and build(named.model, 64)
 
 
 EVERYTHING = {
-    "average": 0.9, "clip": 1.0, "label_smoothing": 0.1, "precision": "bf16",
+    "ema": 0.9, "clip_norm": 1.0, "label_smoothing": 0.1, "precision": "bf16",
     "augment": "flip+jpeg+noise",
 }  # fmt: skip
 
@@ -129,14 +129,14 @@ def test_interrupted_with_every_option_equals_uninterrupted(ended, faces, tmp_pa
     same_files(tmp_path / "whole", tmp_path / "broken")
 
 
-def test_averaged_weights_are_what_is_kept_and_judged(faces, tmp_path):
+def test_the_ema_is_what_is_kept_and_judged(faces, tmp_path):
     plain = train.train(settings(faces, epochs=1), tmp_path / "plain")
-    averaged = train.train(settings(faces, epochs=1, average=0.9), tmp_path / "averaged")
+    averaged = train.train(settings(faces, epochs=1, ema=0.9), tmp_path / "averaged")
     assert plain["train_loss"][0] == averaged["train_loss"][0]
     assert plain["val_loss"][0] != averaged["val_loss"][0]
     a, b = (load_detector(tmp_path / name).model for name in ("plain", "averaged"))
     assert any(not torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
-    barely = train.train(settings(faces, epochs=1, average=1e-9), tmp_path / "barely")
+    barely = train.train(settings(faces, epochs=1, ema=1e-9), tmp_path / "barely")
     assert barely["val_roc_auc"][0] == pytest.approx(plain["val_roc_auc"][0])
 
 
@@ -179,7 +179,7 @@ def test_a_clipped_gradient_is_as_long_as_allowed(faces, tmp_path, monkeypatch):
         return found
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
-    train.train(settings(faces, epochs=1, clip=0.01), tmp_path / "run")
+    train.train(settings(faces, epochs=1, clip_norm=0.01), tmp_path / "run")
     assert norms and max(norms) <= 0.0101
 
 
@@ -251,8 +251,8 @@ def test_mistakes_are_named(run, faces, tmp_path):
         settings(faces, epochs=0)
     with pytest.raises(UserError, match="dropout is 1"):
         settings(faces, dropout=1)
-    with pytest.raises(UserError, match="clip is -1"):
-        settings(faces, clip=-1)
+    with pytest.raises(UserError, match="clip_norm is -1"):
+        settings(faces, clip_norm=-1)
     with pytest.raises(UserError, match="'blurr'; join some of"):
         settings(faces, augment="blurr")
     with pytest.raises(UserError, match="'half'.*fp32, bf16"):
