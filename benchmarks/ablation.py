@@ -1,57 +1,57 @@
 """What each part of MesoNetPlus buys, and what size buys: every row over three seeds.
 
-    python benchmarks/ablation.py synthfaces          # all rows, then the table
-    python benchmarks/ablation.py FOLDER NAME [ROW...]   # real faces; with rows: train those alone
+    python benchmarks/ablation.py DATA           # all rows, then the table
+    python benchmarks/ablation.py DATA ROW...    # trains these rows alone
 
-`synthfaces` trains at the course's settings. A folder is an assembled set at 256 px, trained on for
-12 epochs in bf16; its record is results/real/NAME-ablation.json. Runs are kept in
-runs/ablation/NAME and continued when interrupted, so two processes may train different rows
-(MESO_THREADS=1 each). Epoch, temperature and threshold of every run are chosen on val; the test
-split is read once, at the end. Times are taken side by side in this process; run nothing else
-meanwhile.
+DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
+256 px, trained on for 12 epochs in bf16. The record is results/synthfaces/ablation.json or
+results/real/SET-ablation.json. Runs are kept in runs/ablation/SET and continued when interrupted,
+so two processes may train different rows (MESO_THREADS=1 each). Epoch, temperature and threshold
+of every run are chosen on val; the test split is read once, at the end. Times are taken side by
+side in this process; run nothing else meanwhile.
 """
 
 import sys
 from pathlib import Path
 
-from mesocore import cost, dataset, embedded, models, results, runtime, train
+from mesocore import cost, dataset, models, results, runtime, train
 from mesocore.checkpoint import load_detector
 
 SEEDS = (0, 1, 2)
-ROWS = {
-    dataset.EMBEDDED: (
-        "meso4", "meso4+inverted", "meso4+se", "meso4+eca", "meso4+cbam", "meso4+coordinate",
-        "meso4+highpass", "meso4+blur", "meso4+inverted+se", "meso4+inverted+eca",
-        "mesoinception4", "mobilenet_v3_small",
-    ),
-    "openforensics": ("meso4", "mesonetplus", "mesoinception4", "mobilenet_v3_small"),
-}  # fmt: skip
+SYNTHFACES = (
+    "meso4", "meso4+inverted", "meso4+se", "meso4+eca", "meso4+cbam", "meso4+coordinate",
+    "meso4+highpass", "meso4+blur", "meso4+inverted+se", "meso4+inverted+eca",
+    "mesoinception4", "mobilenet_v3_small",
+)  # fmt: skip
+REAL = ("meso4", "meso4+inverted", "mesonetplus", "mesoinception4", "mobilenet_v3_small")
 
 
-def config(row: str, data: str, seed: int) -> train.TrainConfig:
-    if dataset.preparation(Path(data)).size == embedded.SIZE:
-        return train.course_config(row, data, seed)
+def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
+    if results.tier(folder) == dataset.EMBEDDED:
+        return train.course_config(row, str(folder), seed)
     return train.TrainConfig(
-        row, data, epochs=12, batch_size=12, dropout=0.2, precision="bf16", seed=seed
+        row, str(folder), epochs=12, batch_size=12, dropout=0.2, precision="bf16", seed=seed
     )
 
 
-def main(data: str, name: str, rows: list[str]) -> None:
+def main(data: str, *rows: str) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
-    runs = runtime.project_root() / "runs" / "ablation" / name
-    places = {row: [runs / f"{row}-{seed}" for seed in SEEDS] for row in rows or ROWS[name]}
+    own = results.tier(folder) == dataset.EMBEDDED
+    runs = runtime.project_root() / "runs" / "ablation" / folder.name
+    wanted = rows or (SYNTHFACES if own else REAL)
+    places = {row: [runs / f"{row}-{seed}" for seed in SEEDS] for row in wanted}
     for row, folders in places.items():
         for seed, out in enumerate(folders):
-            train.train(config(row, str(folder), seed), out, resume=out.exists())
+            train.train(config(row, folder, seed), out, resume=out.exists())
     if rows:
         return
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
     record = results.compare(detectors, folder, baseline="meso4")
-    record["command"] = f"python benchmarks/ablation.py {name}"
+    record["command"] = f"python benchmarks/ablation.py {data}"
     size = detectors["meso4"][0].size
     times(record["rows"], {row: models.build(row, size) for row in places}, size)
-    path = "synthfaces/ablation.json" if name == dataset.EMBEDDED else f"real/{name}-ablation.json"
+    path = "synthfaces/ablation.json" if own else f"real/{folder.name}-ablation.json"
     runtime.write_json(runtime.project_root() / "results" / path, record)
 
 
@@ -65,4 +65,4 @@ def times(rows: dict, networks: dict, size: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2] if len(sys.argv) > 2 else sys.argv[1]).name, sys.argv[3:])
+    main(*(sys.argv[1:] or [dataset.EMBEDDED]))
