@@ -59,7 +59,7 @@ def parse(augmentations: str) -> list[str]:
 
     Raises `UserError` for an unknown name.
     """
-    names = [] if augmentations == "none" else augmentations.split("+")
+    names = [] if augmentations == "none" else str(augmentations).split("+")
     unknown = sorted(set(names) - set(NAMES))
     if unknown:
         raise UserError(

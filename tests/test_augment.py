@@ -69,3 +69,5 @@ def test_names_are_joined():
     assert torch.equal(augment(images, "none", drawn()), images)
     with pytest.raises(UserError, match="'mixup'; join some of flip, jpeg"):
         parse("flip+mixup")
+    with pytest.raises(UserError, match="'True'"):  # as in a hand-written model.json
+        parse(True)
