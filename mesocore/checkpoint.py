@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from mesocore import published
+from mesocore import published, slim
 from mesocore.models import build
 from mesocore.pixels import Preparation
 from mesocore.runtime import UserError, sha256_file, write_bytes, write_json
@@ -88,7 +88,10 @@ def load_detector(path: str | Path) -> Detector:
         model = build(about["config"]["model"], about["config"]["size"])
         if sha256_file(weights) != about["weights_sha256"]:
             raise UserError(f"{folder}: interrupted while saving; run mesocore train with --resume")
-        model.load_state_dict(load_file(weights))
+        state = load_file(weights)
+        if about["config"].get("prune_method") == "structured":
+            slim.fit_shapes(model, state)
+        model.load_state_dict(state)
         return Detector(
             model.eval(),
             Preparation.from_dict(about["preparation"]),

@@ -152,7 +152,7 @@ def prune_command(
     amount: Annotated[float, typer.Option(help="share of the weights, from 0.0 to below 1.0")],
     data: Annotated[str, typer.Option(help="an assembled set, or the word synthfaces")],
     out: Annotated[Path, typer.Option(help="the pruned run's folder")],
-    method: Annotated[str, typer.Option(help="global, layerwise or random")] = "global",
+    method: Annotated[str, typer.Option(help="global, layerwise, random or structured")] = "global",
     epochs: Annotated[int, typer.Option(min=1, help="of fine-tuning under the masks")] = 5,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,

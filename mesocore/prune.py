@@ -1,10 +1,12 @@
 """Unstructured pruning with torch's own masks, and what it leaves, measured.
 
 In scope are the weights of convolutions and dense layers. Biases and BatchNorm are not: they are
-few, and a BatchNorm weight of zero would remove a whole channel, which is another method. "Global"
+few, and a BatchNorm weight of zero would remove a whole channel, which is another method. "global"
 means one threshold over all weights in scope; "layerwise" takes the same share of every layer;
-"random" is the control that any criterion must beat. After Han, Pool, Tran, Dally, "Learning both
-Weights and Connections for Efficient Neural Networks", NeurIPS 2015.
+"random" is the control that any criterion must beat; "structured" removes channels instead of
+masking weights (slim.py). Iterative pruning is pruning a pruned run again, by more. After Han,
+Pool, Tran, Dally, "Learning both Weights and Connections for Efficient Neural Networks", NeurIPS
+2015.
 """
 
 import copy
@@ -19,7 +21,7 @@ from torch.nn.utils import prune
 
 from mesocore.runtime import UserError
 
-METHODS = ("global", "layerwise", "random")
+METHODS = ("global", "layerwise", "random", "structured")  # the last one is done by slim.py
 
 
 def in_scope(model: nn.Module) -> dict[str, nn.Module]:

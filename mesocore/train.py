@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mesocore import augment, dataset, evaluate, prune, runs
+from mesocore import augment, dataset, evaluate, prune, runs, slim
 from mesocore.checkpoint import Detector, load_detector, save_model, to_probability
 from mesocore.models import build, full_name
 from mesocore.runtime import UserError, environment, progress, reseed, setup
@@ -144,7 +144,9 @@ def _start(config: TrainConfig) -> tuple[nn.Module, str | None]:
         _check_start(config, before)
         model.load_state_dict(before.model.state_dict())
         init_sha256 = before.description["weights_sha256"]
-    if config.prune:
+    if config.prune_method == "structured":
+        model = slim.remove_channels(model, config.prune, config.size)
+    elif config.prune:
         prune.apply_masks(model, config.prune, config.prune_method, config.seed)
     return model, init_sha256
 
@@ -156,9 +158,16 @@ def _check_start(config: TrainConfig, before: Detector) -> None:
             f"{config.init} holds a {found['model']} for {before.size} px; training was asked for "
             f"a {config.model} for {config.size} px"
         )
-    if config.prune and found.get("prune"):
+    done, method = found.get("prune", 0), found.get("prune_method")
+    mixed = config.prune and {method, config.prune_method} != {"global"}
+    if done and (mixed or method == "structured"):
         raise UserError(
-            f"{config.init} is pruned already, by {found['prune']:.0%}; prune the run it came from"
+            f"{config.init} is pruned already, by {done:.0%} ({method}); start from the run it "
+            "came from"
+        )
+    if 0 < config.prune <= done:
+        raise UserError(
+            f"{config.init} is pruned already, by {done:.0%}; write more than that to go on"
         )
 
 

@@ -166,7 +166,7 @@ def test_prune_says_what_is_left_and_names_mistakes(work):
         ("run", ("--amount", 1, "--out", work / "a"), "amount 1.0 is no share"),
         ("run", ("--amount", -0.5, "--out", work / "b"), "amount -0.5 is no share"),
         ("run", ("--amount", 0.2, "--out", work / "pruned"), "add --resume"),
-        ("pruned", ("--amount", 0.5, "--out", work / "c"), "pruned already, by 20%"),
+        ("pruned", ("--amount", 0.1, "--out", work / "c"), "pruned already, by 20%"),
         ("nowhere", ("--amount", 0.5, "--out", work / "d"), "no such run"),
     ):
         done = prune(work / run, *options)

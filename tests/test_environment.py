@@ -11,6 +11,7 @@ from packaging.requirements import Requirement
 from mesocore.runtime import project_root
 
 ROOT = project_root()
+PIP_ONLY = {"torch-pruning"}  # not on conda-forge
 CONDA_NAMES = {"torch": "pytorch", "opencv-python-headless": "py-opencv"}
 UV_HEADER = (
     "uv pip compile --universal --generate-hashes --extra course --no-emit-index-url "
@@ -35,8 +36,11 @@ def locked() -> dict[str, str]:
 def test_environment_yml_is_in_step_with_pyproject():
     text = (ROOT / "environment.yml").read_text()
     conda = set(re.findall(r"^  - (\S+)$", text, re.MULTILINE)) - {"conda-forge", "pip", "pip:"}
-    wanted = {CONDA_NAMES.get(r.name, r.name) + str(r.specifier) for r in requirements()}
+    pip = set(re.findall(r"^      - (\S+)$", text, re.MULTILINE))
+    wanted = {CONDA_NAMES.get(r.name, r.name) + str(r.specifier) for r in requirements()
+              if r.name not in PIP_ONLY}  # fmt: skip
     assert conda == wanted | {"python" + project()["requires-python"]}
+    assert pip == {str(r) for r in requirements() if r.name in PIP_ONLY}
 
 
 def test_every_requirement_is_locked_within_its_bounds():

@@ -25,7 +25,7 @@ def pictures(count: int = 4) -> torch.Tensor:
     return torch.randint(0, 256, (count, 3, 64, 64), dtype=torch.uint8, generator=generator)
 
 
-@pytest.mark.parametrize("method", prune.METHODS)
+@pytest.mark.parametrize("method", ["global", "layerwise", "random"])
 @pytest.mark.parametrize("amount", [0.0, 0.2, 0.5, 0.98])
 def test_the_share_is_the_one_asked_for(method, amount):
     pruned = model()
@@ -169,11 +169,28 @@ def test_a_pruned_run_keeps_its_share_after_saving_and_resumes(dense_run, tmp_pa
     train.train(config, tmp_path / "broken", resume=True)
     for name in ("model.safetensors", "last.safetensors", "history.csv"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()
-    with pytest.raises(UserError, match="is pruned already, by 20%"):
-        again = train.TrainConfig(
-            "meso4", str(faces), 3, 64, 8, init=str(tmp_path / "whole"), prune=0.5
+
+
+def test_pruning_again_goes_on_from_the_zeros_and_only_upwards(dense_run, tmp_path):
+    faces, dense = dense_run
+
+    def pruned(start, out, amount, method="global"):
+        config = train.fine_tuning_config(
+            tmp_path / start, str(faces), 1, prune=amount, prune_method=method
         )
-        train.train(again, tmp_path / "again")
+        train.train(config, tmp_path / out)
+        return load_detector(tmp_path / out).model
+
+    first = pruned(dense, "first", 0.2)
+    second = pruned("first", "second", 0.5)
+    assert prune.sparsity(second).loc["all", "share"] == pytest.approx(0.5, abs=0.001)
+    for name, module in prune.in_scope(first).items():
+        assert not second.get_submodule(name).weight[module.weight == 0].any()
+    with pytest.raises(UserError, match="pruned already, by 50%; write more than that to go on"):
+        pruned("second", "third", 0.5)
+    with pytest.raises(UserError, match=r"pruned already, by 50% \(global\); start from the run"):
+        pruned("second", "third", 0.8, "random")
+    assert not (tmp_path / "third").exists()
 
 
 def _stop():

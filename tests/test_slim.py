@@ -1,0 +1,85 @@
+"""Channels that go are gone: in shapes, in work, on disk and after loading."""
+
+import pytest
+import torch
+
+from mesocore import slim, train
+from mesocore.checkpoint import load_detector
+from mesocore.cost import complexity
+from mesocore.models import build
+from mesocore.runtime import UserError
+from tests.factories import assembled_set
+
+
+def images(count: int = 3) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, 3, 64, 64), dtype=torch.uint8, generator=generator)
+
+
+def model(name: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build(name, 64)
+
+
+@pytest.mark.parametrize("name", ["meso4", "mesoinception4", "mesonetplus", "meso4+inverted+cbam"])
+def test_about_the_share_goes_and_work_goes_with_it(name):
+    before = model(name)
+    after = slim.remove_channels(before, 0.5, 64)
+    share = 1 - slim.weight_count(after) / slim.weight_count(before)
+    assert 0.5 <= share < 0.6
+    assert complexity(after, 64)["multiply_adds"] < 0.7 * complexity(before, 64)["multiply_adds"]
+    assert slim.weight_count(before) == slim.weight_count(model(name))  # a copy was pruned
+    fresh = model(name)
+    slim.fit_shapes(fresh, after.state_dict())
+    fresh.load_state_dict(after.state_dict())
+    assert torch.equal(fresh.eval()(images()), after.eval()(images()))
+
+
+def test_the_channel_that_says_least_goes_first():
+    before = model("meso4")
+    with torch.no_grad():
+        convolution, _, norm, _ = before.features[2]
+        for channel in range(4):  # say nothing, and nobody listens
+            convolution.weight[channel] = norm.weight[channel] = 0
+            before.features[3][0].weight[:, channel] = 0
+    kept = slim.remove_channels(before, 0.1, 64).features[2][0].weight
+    width = len(kept)
+    assert 12 <= width < 16
+    assert (kept.abs().sum((1, 2, 3)) == 0).sum() == 4 - (16 - width)
+
+
+def test_what_cannot_be_done_is_said():
+    assert slim.weight_count(slim.remove_channels(model("meso4"), 0.0, 64)) == slim.weight_count(
+        model("meso4")
+    )
+    with pytest.raises(UserError, match="cannot make up 100% of the weights"):
+        slim.remove_channels(model("meso4"), 0.999, 64)
+    with pytest.raises(UserError, match="cannot lose whole channels"):
+        slim.remove_channels(model("meso4+blur"), 0.5, 64)
+
+
+def test_a_slim_run_is_trained_saved_loaded_and_resumed(tmp_path):
+    faces = assembled_set(tmp_path)
+    train.train(train.TrainConfig("meso4", str(faces), 1, 64, 8), tmp_path / "dense")
+    config = train.fine_tuning_config(
+        tmp_path / "dense", str(faces), 2, prune=0.5, prune_method="structured"
+    )
+    train.train(config, tmp_path / "whole")
+    detector = load_detector(tmp_path / "whole")
+    assert slim.weight_count(detector.model) <= 0.5 * slim.weight_count(model("meso4"))
+    assert len(detector.probabilities(images())) == 3
+    run_epoch = train._run_epoch
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(train, "_run_epoch", lambda *a: run_epoch(*a) if a[-1] < 1 else _stop())
+        train.train(config, tmp_path / "broken")
+    train.train(config, tmp_path / "broken", resume=True)
+    for name in ("model.safetensors", "last.safetensors", "history.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()
+    for more in ({"prune": 0.8, "prune_method": "global"}, {"prune": 0.0}):
+        with pytest.raises(UserError, match=r"pruned already, by 50% \(structured\); start from"):
+            again = train.fine_tuning_config(tmp_path / "whole", str(faces), 1, **more)
+            train.train(again, tmp_path / "again")
+
+
+def _stop():
+    raise KeyboardInterrupt
