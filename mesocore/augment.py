@@ -24,15 +24,24 @@ def jpeg(image: Tensor) -> Tensor:
 
     torchvision's own transform of the name is deprecated with its encoder.
     """
-    quality = int(torch.randint(40, 96, ()))
-    saved = encode_jpeg(functional.to_pil_image(image), quality)
-    return functional.pil_to_tensor(Image.open(io.BytesIO(saved)))
+    return saved(image, int(torch.randint(40, 96, ())))
+
+
+def saved(image: Tensor, quality: int) -> Tensor:
+    """uint8 `(3, S, S)` -> the same, saved as a JPEG of `quality` and read again."""
+    data = encode_jpeg(functional.to_pil_image(image), quality)
+    return functional.pil_to_tensor(Image.open(io.BytesIO(data)))
 
 
 def resize(image: Tensor) -> Tensor:
     """Scaled down to a share of its side drawn from 0.5..1, and back."""
+    return rescaled(image, 0.5 + 0.5 * torch.rand(()).item())
+
+
+def rescaled(image: Tensor, share: float) -> Tensor:
+    """uint8 `(3, S, S)` -> the same, scaled to `share` of its side and back, bilinear."""
     side = image.shape[-1]
-    small = round(side * (0.5 + 0.5 * torch.rand(()).item()))
+    small = round(side * share)
     shrunk = functional.resize(image, [small, small], antialias=True)
     return functional.resize(shrunk, [side, side], antialias=True)
 
