@@ -23,7 +23,7 @@ SYNTHFACES = (
     "meso4+highpass", "meso4+blur", "meso4+inverted+se", "meso4+inverted+eca",
     "mesoinception4", "mobilenet_v3_small",
 )  # fmt: skip
-REAL = ("meso4", "meso4+inverted", "mesonetplus", "mesoinception4", "mobilenet_v3_small")
+REAL = ("meso4", "meso4+inverted", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
 
 
 def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
@@ -37,10 +37,8 @@ def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
 def main(data: str, *rows: str) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
-    own = results.tier(folder) == dataset.EMBEDDED
-    runs = runtime.project_root() / "runs" / "ablation" / folder.name
-    wanted = rows or (SYNTHFACES if own else REAL)
-    places = {row: [runs / f"{row}-{seed}" for seed in SEEDS] for row in wanted}
+    wanted = rows or (SYNTHFACES if results.tier(folder) == dataset.EMBEDDED else REAL)
+    places = {row: [runs_of(folder) / f"{row}-{seed}" for seed in SEEDS] for row in wanted}
     for row, folders in places.items():
         for seed, out in enumerate(folders):
             train.train(config(row, folder, seed), out, resume=out.exists())
@@ -51,8 +49,17 @@ def main(data: str, *rows: str) -> None:
     record["command"] = f"python benchmarks/ablation.py {data}"
     size = detectors["meso4"][0].size
     times(record["rows"], {row: models.build(row, size) for row in places}, size)
-    path = "synthfaces/ablation.json" if own else f"real/{folder.name}-ablation.json"
-    runtime.write_json(runtime.project_root() / "results" / path, record)
+    runtime.write_json(record_path(folder, "ablation"), record)
+
+
+def runs_of(folder: Path) -> Path:
+    return runtime.project_root() / "runs" / "ablation" / folder.name
+
+
+def record_path(folder: Path, name: str) -> Path:
+    own = results.tier(folder) == dataset.EMBEDDED
+    path = f"synthfaces/{name}.json" if own else f"real/{folder.name}-{name}.json"
+    return runtime.project_root() / "results" / path
 
 
 def times(rows: dict, networks: dict, size: int) -> None:

@@ -1,0 +1,122 @@
+"""Sparsity against accuracy: every method, over three seeds, against a dense control.
+
+    python benchmarks/pruning.py DATA            # all rows of Meso-4 and MesoNetPlus, the records
+    python benchmarks/pruning.py DATA MODEL      # trains this model's rows alone
+
+DATA is as for ablation.py, whose runs are what is pruned here; they are trained first where they
+are missing. Each row is fine-tuned for the same number of epochs at a tenth of the learning rate:
+masks on, or without any (`dense`, the control that extra epochs alone make). `iterative` reaches
+its share in that many steps of one epoch, after Zhu & Gupta, "To prune, or not to prune", 2017,
+eq. 1. Runs are kept in runs/pruning/SET and continued when interrupted. Epoch, temperature and
+threshold are chosen on val; the test split is read once, at the end. Latencies are taken side by
+side in this process; run nothing else meanwhile. Writes results/TIER/pruning-MODEL.json, on real
+faces results/real/SET-pruning-MODEL.json.
+"""
+
+import sys
+from pathlib import Path
+
+import ablation
+import pandas as pd
+
+from mesocore import cost, dataset, evaluate, prune, results, robustness, runtime, train
+from mesocore.checkpoint import Detector, load_detector
+from mesocore.models import full_name
+
+MODELS = ("meso4", "mesonetplus")
+EPOCHS = 3  # of fine-tuning
+AMOUNTS = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98)
+ROWS = {
+    "dense": (0.0,),
+    "global": AMOUNTS,
+    "layerwise": (0.2, 0.5, 0.9),
+    "random": (0.2, 0.5, 0.9),
+    "structured": (0.2, 0.5, 0.8),
+    "iterative": (0.8, 0.95, 0.98),
+}
+TIMED = ("dense", "global-0.9", "structured-0.5", "structured-0.8")
+JPEG = 50  # quality
+
+
+def main(data: str, *models: str) -> None:
+    runtime.setup()
+    folder = dataset.resolve(data)
+    for model in models or MODELS:
+        runs = {seed: prune_all(model, folder, seed) for seed in ablation.SEEDS}
+        if not models:
+            record(model, folder, data, runs)
+
+
+def base(model: str, folder: Path, seed: int) -> Path:
+    return ablation.runs_of(folder) / f"{full_name(model)}-{seed}"
+
+
+def prune_all(model: str, folder: Path, seed: int) -> dict[str, Path]:
+    """Trains what is missing; returns the run of every row, as "global-0.2"."""
+    start = base(model, folder, seed)
+    train.train(ablation.config(model, folder, seed), start, resume=start.exists())
+    place = runtime.project_root() / "runs" / "pruning" / folder.name / f"{model}-{seed}"
+    found = {}
+    for method, amounts in ROWS.items():
+        for amount in amounts:
+            row = f"{method}-{amount}" if amount else method
+            found[row] = fine_tune(start, place / row, folder, method, amount)
+    return found
+
+
+def fine_tune(start: Path, out: Path, folder: Path, method: str, amount: float) -> Path:
+    rate = load_detector(start).description["config"]["learning_rate"] / 10
+    if method != "iterative":
+        name = "global" if method == "dense" else method
+        one(start, out, folder, EPOCHS, prune=amount, prune_method=name)
+        return out
+    for step in range(1, EPOCHS + 1):
+        share = round(amount * (1 - (1 - step / EPOCHS) ** 3), 4)
+        after = out if step == EPOCHS else out.with_name(f"{out.name}-step-{step}")
+        one(start, after, folder, 1, prune=share, learning_rate=rate)
+        start = after
+    return out
+
+
+def one(start: Path, out: Path, folder: Path, epochs: int, **changes) -> None:
+    config = train.fine_tuning_config(start, str(folder), epochs, **changes)
+    train.train(config, out, resume=out.exists())
+
+
+def record(model: str, folder: Path, data: str, runs: dict[int, dict[str, Path]]) -> None:
+    rows = {row: [load_detector(runs[seed][row]) for seed in runs] for row in runs[0]}
+    rows["before"] = [load_detector(base(model, folder, seed)) for seed in runs]
+    found = results.compare(rows, folder, baseline="dense")
+    found["command"] = f"python benchmarks/pruning.py {data}"
+    found["fine_tuning_epochs"] = EPOCHS
+    size = rows["dense"][0].size
+    faces = dataset.load(folder, "test", size)
+    recompressed = robustness.changed(faces.images, "jpeg", JPEG)
+    for name, detectors in rows.items():
+        found["rows"][name] |= what_is_left(detectors, size)
+        found["rows"][name][f"jpeg_{JPEG}"] = auc(detectors, recompressed, faces.table)
+    timed = {name: rows[name][0].model for name in TIMED}
+    for name, milliseconds in cost.latency(timed, size, batch=64, rounds=20).items():
+        found["rows"][name]["latency_ms"] = round(milliseconds, 2)
+    runtime.write_json(ablation.record_path(folder, f"pruning-{model}"), found)
+
+
+def what_is_left(detectors: list[Detector], size: int) -> dict:
+    """Shares of each run; layers, work and bytes of the first."""
+    tables = [prune.sparsity(detector.model) for detector in detectors]
+    first = detectors[0].model
+    return {
+        "sparsity": [float(table.loc["all", "share"]) for table in tables],
+        "layers": tables[0].drop("all")["share"].astype(float).round(4).to_dict(),
+        "nonzero_multiply_adds": prune.nonzero_multiply_adds(first, size),
+        "bytes": prune.sizes(first),
+    }
+
+
+def auc(detectors: list[Detector], images, table: pd.DataFrame) -> dict:
+    scored = [table.assign(probability=d.probabilities(images)) for d in detectors]
+    return evaluate.measure(scored, [d.threshold for d in detectors])["all"]["roc_auc"]
+
+
+if __name__ == "__main__":
+    main(*(sys.argv[1:] or [dataset.EMBEDDED]))
