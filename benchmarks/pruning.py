@@ -17,9 +17,11 @@ import sys
 from pathlib import Path
 
 import ablation
+import numpy as np
 import pandas as pd
+from torch import Tensor
 
-from mesocore import cost, dataset, evaluate, prune, results, robustness, runtime, train
+from mesocore import cost, dataset, prune, results, robustness, runtime, train
 from mesocore.checkpoint import Detector, load_detector
 from mesocore.models import full_name
 
@@ -113,9 +115,9 @@ def what_is_left(detectors: list[Detector], size: int) -> dict:
     }
 
 
-def auc(detectors: list[Detector], images, table: pd.DataFrame) -> dict:
-    scored = [table.assign(probability=d.probabilities(images)) for d in detectors]
-    return evaluate.measure(scored, [d.threshold for d in detectors])["all"]["roc_auc"]
+def auc(detectors: list[Detector], images: Tensor, table: pd.DataFrame) -> dict:
+    scores = np.stack([detector.probabilities(images) for detector in detectors])
+    return robustness.measure(table, scores, [d.threshold for d in detectors])["roc_auc"]
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def small_model(seed: int = 0) -> nn.Module:
     return nn.Sequential(first, nn.ReLU(), nn.Flatten(), last, nn.Flatten(0))
 
 
-def _batches() -> list[tuple[Tensor, Tensor]]:
+def batches() -> list[tuple[Tensor, Tensor]]:
+    """Four batches of noise `(8, 3, 8, 8)` with labels `(8,)`, the same in every call."""
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(4, 8, 3, 8, 8, generator=generator)
     labels = torch.randint(0, 2, (4, 8), generator=generator).float()
@@ -93,7 +94,7 @@ def prune_and_tune(f: Callable) -> Iterator[str]:
     start = small_model()
     masked = small_model()
     prune.apply_masks(masked, AMOUNT)
-    model = f(copy.deepcopy(start), _batches(), AMOUNT)
+    model = f(copy.deepcopy(start), batches(), AMOUNT)
     if prune.masked(model):
         yield "the masks are still on: make them permanent at the end"
         return

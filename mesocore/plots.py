@@ -140,7 +140,7 @@ def roc_curves(scores: Mapping[str, tuple[np.ndarray, np.ndarray]], ax: Axes | N
     for index, (name, (labels, values)) in enumerate(scores.items()):
         false_positive, true_positive, _ = roc_curve(labels, values)
         area = roc_auc_score(labels, values)
-        ax.plot(false_positive, true_positive, label=f"{name}  AUC {area:.3f}", **_line(index))
+        ax.plot(false_positive, true_positive, label=f"{name}  AUC {area:.3f}", **line_style(index))
     ax.set(
         xlabel="false-positive rate (reals called fake)",
         ylabel="true-positive rate (fakes found)",
@@ -191,7 +191,7 @@ def training_curves(
     ax = ax or plt.subplots()[1]
     for index, (column, label) in enumerate(columns.items()):
         (line,) = ax.plot(
-            history["epoch"], history[column], marker="o", markersize=3, **_line(index)
+            history["epoch"], history[column], marker="o", markersize=3, **line_style(index)
         )
         ax.annotate(
             label,
@@ -206,6 +206,6 @@ def training_curves(
     return ax
 
 
-def _line(index: int) -> dict:
+def line_style(index: int) -> dict:
     """Colour and dash of the curve at `index`: told apart in grey as well."""
     return {"color": PALETTE[index % len(PALETTE)], "linestyle": LINES[index % len(LINES)]}
