@@ -42,14 +42,17 @@ def findings(detectors: Sequence[Detector], data: str | Path, split: str = "test
     """What a card needs besides a results record: `operating_points`, `slices` and `confusion`.
 
     Of an assembled set; of several runs, the first one speaks. Thresholds for small false-positive
-    rates are chosen on the validation split. Empty for a raw folder: it has no such split.
+    rates are chosen on the validation split, so there are none if `split` holds its images ("val",
+    "all"). Empty for a raw folder: it has no splits.
     """
     if str(data) != dataset.EMBEDDED and not dataset.is_assembled(Path(data)):
         return {}
     folder, detector = dataset.resolve(data), detectors[0]
     scored = results.scored(detector, folder, split)
-    chosen_on = results.scored(detector, folder, "val")
-    points = operating.at_limits(_pair(chosen_on), _pair(scored), scored["group"].to_numpy())
+    points = pd.DataFrame()
+    if split not in ("val", "all"):
+        chosen_on = results.scored(detector, folder, "val")
+        points = operating.at_limits(_pair(chosen_on), _pair(scored), scored["group"].to_numpy())
     table = errors.slices(scored, facts.known(folder, scored), detector.threshold)
     counts = errors.confusion(scored, detector.threshold).T.to_dict()
     return {
