@@ -5,8 +5,9 @@
 DATA are assembled sets. Of the set that RUN was trained on the test split is read; of others, which
 it has never seen, every image. For each: metrics with intervals, trivial features, errors by slice
 (difficulty and replaced parts of hand-made composites), the confusion matrix, and for RUN's own set
-thresholds for small false-positive rates, chosen on its validation split. Writes results/real/RUN-errors.json; no
-image is written anywhere. About 4 minutes for 3,900 images at 256 px on one core.
+thresholds for small false-positive rates, chosen on its validation split. Writes
+results/real/RUN-errors.json; no image is written anywhere. About 4 minutes for 3,900 images at
+256 px on one core.
 """
 
 import sys

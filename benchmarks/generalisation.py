@@ -7,8 +7,8 @@
 Of `synthfaces` a row is trained on its reals and one kind of its fakes, or on both kinds. Of
 several sets of real faces, assembled at 256 px, a row is trained on one set. Each row is three
 Meso-4 that differ in their seed. Epoch, temperature and threshold are chosen on the validation
-split of what a row was trained on; then the test split of every column is read, once. A row's own test split is the
-diagonal. Writes results/synthfaces/generalisation.json or results/real/generalisation.json.
+split of what a row was trained on; then the test split of every column is read, once. A row's own
+test split is the diagonal. Writes generalisation.json in results/synthfaces or results/real.
 
 Runs are kept in runs/ablation and runs/generalisation and continued when interrupted. The settings
 are those of ablation.py, so its meso4 rows are taken from there if they are done; a small set gets

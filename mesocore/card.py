@@ -102,7 +102,7 @@ def _failures(record: dict, found: dict, sweeps: dict | None) -> list[str]:
     everything = record["metrics"]["all"]
     parts = record["metrics"].get("by_kind") or record["metrics"]["by_source"]
     lines = [
-        f"Fakes of the kind *{name}* are not told from reals: {_interval(part['roc_auc'])} ROC AUC."
+        f"Fakes of the kind *{name}* are not told from reals: {interval(part['roc_auc'])} ROC AUC."
         for name, part in parts.items()
         if part["roc_auc"]["value"] is not None and part["roc_auc"]["low"] <= 0.5
     ]
@@ -123,7 +123,7 @@ def _failures(record: dict, found: dict, sweeps: dict | None) -> list[str]:
         lost = [level for level in sweep["levels"] if level["roc_auc"]["low"] <= 0.5]
         if lost:
             lines.append(f"After *{name}* at {sweep['unit']} {lost[0]['level']:g} nothing is left: "
-                         f"{_interval(lost[0]['roc_auc'])} ROC AUC.")  # fmt: skip
+                         f"{interval(lost[0]['roc_auc'])} ROC AUC.")  # fmt: skip
     return lines
 
 
@@ -206,7 +206,7 @@ def _data(record: dict) -> str:
 
 def _metrics(record: dict) -> str:
     measured = record["metrics"]["all"]
-    rows = [[name, _interval(measured[key])] for key, name in NAMES.items()
+    rows = [[name, interval(measured[key])] for key, name in NAMES.items()
             if measured[key]["value"] is not None]  # fmt: skip
     if record["trivial_baseline"]:
         rows.append(
@@ -214,7 +214,7 @@ def _metrics(record: dict) -> str:
         )
     kinds = record["metrics"].get("by_kind") or {}
     by_kind = [
-        [name, str(part["fakes"]), _interval(part["roc_auc"])] for name, part in kinds.items()
+        [name, str(part["fakes"]), interval(part["roc_auc"])] for name, part in kinds.items()
     ]
     text = _table(["metric", "value and 95 % interval"], rows)
     return text + (
@@ -251,13 +251,14 @@ def _robustness(sweeps: dict | None) -> str:
     rows = []
     for name, sweep in (sweeps or {}).get("sweeps", {}).items():
         first, last = sweep["levels"][0], sweep["levels"][-1]
-        rows.append([name, f"{sweep['unit']} {last['level']:g}", _interval(first["roc_auc"]),
-                     _interval(last["roc_auc"])])  # fmt: skip
+        rows.append([name, f"{sweep['unit']} {last['level']:g}", interval(first["roc_auc"]),
+                     interval(last["roc_auc"])])  # fmt: skip
     header = ["sweep", "hardest level", "untouched", "there"]
     return _table(header, rows) if rows else "Not measured."
 
 
-def _interval(metric: dict) -> str:
+def interval(metric: dict) -> str:
+    """A metric of a record as text: value [low, high]."""
     return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"
 
 
