@@ -4,8 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from mesocore import plots
+from mesocore import plots, robustness
 
 
 def intervals(table: pd.DataFrame, ax: Axes | None = None, colour: str = plots.FAKE) -> Axes:
@@ -36,8 +37,22 @@ def sweep(table: pd.DataFrame, metric: str, unit: str, ax: Axes) -> Axes:
     ax.axhline(0.5, color=plots.MUTED, linestyle=":", linewidth=1)
     names = ["none", *(f"{level:g}" for level in table["level"][1:])]
     ax.set_xticks(places, names, fontsize=8, rotation=0 if len(names) < 7 else 45)
-    ax.set(xlabel=unit)
+    ax.set_xlabel(unit, fontsize=9)
     return ax
+
+
+def sweeps(record: dict, metric: str = "roc_auc", label: str = "ROC AUC") -> Figure:
+    """A panel for each sweep in the record of benchmarks/robustness.py, three in a row."""
+    found = record["sweeps"]
+    rows = -(-len(found) // 3)
+    fig, axes = plt.subplots(rows, 3, figsize=(plots.WIDTH, 2.0 * rows), sharey=True, squeeze=False)
+    for ax in axes.flat[len(found) :]:
+        ax.axis("off")
+    for ax, (name, levels) in zip(axes.flat, found.items(), strict=False):
+        sweep(robustness.frame(levels), metric, f"{name}: {levels['unit']}", ax)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(label)
+    return fig
 
 
 def matrix(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
