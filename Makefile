@@ -1,6 +1,6 @@
 # Every target sets up what it needs. A fresh machine needs only Python >= 3.11, git and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup course lab notebooks test lock doctor readme clean
+.PHONY: help setup course lab notebooks figures test lock doctor readme clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -39,6 +39,9 @@ notebooks: $(STAMP) ## run every chapter in place, so that its outputs can be co
 	@$(PY) -m jupyter nbconvert --to notebook --execute --inplace \
 	  --ExecutePreprocessor.record_timing=False notebooks/[0-9][0-9]_*.ipynb
 	@$(PY) scripts/shrink_pictures.py notebooks/[0-9][0-9]_*.ipynb
+
+figures: $(STAMP) ## make every figure anew in figures/, and say what changed
+	@$(PY) scripts/remake_figures.py
 
 test: $(STAMP) ## lint, unit tests, notebooks, exercises
 	@$(PY) -m ruff check .

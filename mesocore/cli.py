@@ -10,8 +10,8 @@ import typer
 
 from mesocore import assemble as assembling
 from mesocore import audit as auditing
-from mesocore import checkpoint, dataset, doctor, embedded, predict, prune, results, train
-from mesocore.runtime import UserError, command_line, environment, setup, write_json
+from mesocore import card, checkpoint, dataset, doctor, embedded, predict, prune, results, train
+from mesocore.runtime import UserError, command_line, environment, setup, write_json, write_text
 
 typer_app = typer.Typer(
     no_args_is_help=True,
@@ -183,6 +183,9 @@ def evaluate(
     data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
     split: Annotated[str, typer.Option(help="test, val, train or all")] = "test",
     json_file: Annotated[Path | None, typer.Option("--json", help="write the results here")] = None,
+    card_file: Annotated[
+        Path | None, typer.Option("--card", help="write a model card here, in Markdown")
+    ] = None,
 ) -> None:
     """Measure a model, each metric with a 95 % interval."""
     detectors = [checkpoint.load_detector(run) for run in runs]
@@ -190,6 +193,9 @@ def evaluate(
     print(results.summary(record))
     if json_file:
         write_json(json_file, record)
+    if card_file:
+        found = card.findings(detectors, data, split)
+        write_text(card_file, card.render(record, detectors[0], found))
 
 
 @typer_app.command("predict")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from mesocore.faceparts import PARTS
-from mesocore.sources import GENERATED
+from mesocore.sources import kinds
 from mesocore.synthfaces import LOOK
 
 SWITCHES = ("freckles", "hair_long", "bald", "grey", "beard", "glasses", "stripes", "mouth_open")
@@ -24,21 +24,22 @@ REPLACED = ("left eye", "right eye", "nose", "mouth")
 def known(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
     """One column a fact, one row a row of `table`, some of the set's manifest; text, or missing.
 
-    An image that has several values of a fact has them joined by "+". `edit` and `region` are of
-    fakes alone, and so are `difficulty` and `replaced` of real composites. The parameters of
+    An image that has several values of a fact has them joined by "+". `kind` (generated or edited)
+    is of fakes, `edit` and `region` of edited ones, `difficulty` and `replaced` of real composites
+    alone. The parameters of
     synthetic faces (`synthfaces.LOOK`) become "low" and "high" about the median of the images here,
     or "without" and "with" for what is there when positive; of poses and light the magnitude
     counts. An edited face has the look of its original, a generated one has none.
     """
-    edit = table["edit"].where(table["label"] == "fake").replace("", None)
-    facts = pd.DataFrame({"edit": edit}, index=table.index)
+    kind = kinds(table).where(table["label"] == "fake")
+    edited = kind == "edited"
+    facts = pd.DataFrame({"kind": kind.where(kind != "fake"), "edit": table["edit"].where(edited)})
     names = table["origin"].str.extract(COMPOSITE)
     facts["difficulty"] = names[0]
     facts["replaced"] = names[1].map(_replaced, na_action="ignore")
     made_from = _parameters(folder)
     if made_from is not None:
         rows = made_from.reindex(table["origin"]).set_axis(table.index)
-        edited = edit.notna() & (edit != GENERATED)
         facts["region"] = rows["steps"].where(edited).map(_regions, na_action="ignore")
         facts = facts.assign(**{name: _side(name, rows[name]) for name in LOOK if name in rows})
     return facts.dropna(axis=1, how="all")

@@ -47,7 +47,7 @@ def publish(
     rejected = pd.concat(
         [table[table["reason"] != ""], usable[usable["reason"] != ""], none]
     ).sort_values("origin")[REJECTED]
-    _write_csv(out / "rejected.csv", rejected)
+    write_csv(out / "rejected.csv", rejected)
     for label in ("real", "fake"):
         if not (kept["label"] == label).any():
             raise UserError(f"no usable {label} image; {out / 'rejected.csv'} lists the reasons")
@@ -56,11 +56,11 @@ def publish(
         kept["group"], stratum, tuple(settings["split"]), settings["seed"]
     )
     kept["path"] = kept["image"]
-    _write_csv(out / "manifest.csv", kept[MANIFEST])
-    _write_csv(out / "originals.csv", kept[ORIGINALS])
+    write_csv(out / "manifest.csv", kept[MANIFEST])
+    write_csv(out / "originals.csv", kept[ORIGINALS])
     _sweep(out, set(kept["image"]))
-    counts = _counts(kept, rejected)
-    runtime.write_json(out / "assembly.json", _description(settings, counts, out))
+    numbers = counts(kept, rejected)
+    runtime.write_json(out / "assembly.json", _description(settings, numbers, out))
 
 
 def _table(candidates: list[Candidate], journal: Path) -> pd.DataFrame:
@@ -79,7 +79,7 @@ def _table(candidates: list[Candidate], journal: Path) -> pd.DataFrame:
     return table.fillna(dict.fromkeys(whole, 0)).astype(whole)
 
 
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
+def write_csv(path: Path, table: pd.DataFrame) -> None:
     runtime.write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
@@ -90,7 +90,7 @@ def _sweep(out: Path, listed: set[str]) -> None:
             path.unlink(missing_ok=True)
 
 
-def _counts(kept: pd.DataFrame, rejected: pd.DataFrame) -> dict:
+def counts(kept: pd.DataFrame, rejected: pd.DataFrame) -> dict:
     by_split = pd.crosstab(kept["split"], kept["label"])
     by_split = by_split.reindex(splits.SPLITS, fill_value=0)[["real", "fake"]]
     reasons = rejected["reason"].str.split(":").str[0].value_counts()

@@ -26,14 +26,14 @@ def evaluate_detector(
     the detectors differ in more than their seed.
     """
     detectors = [detector] if isinstance(detector, Detector) else list(detector)
-    about = _one_model(detectors)
+    about = one_model(detectors)
     data = dataset.resolve(data) if str(data) == dataset.EMBEDDED else Path(data)
     raw = not dataset.is_assembled(data)
-    scored = [_score_raw(d, data) if raw else _score(d, data, split) for d in detectors]
+    tables = [_score_raw(d, data) if raw else _score(d, data, split) for d in detectors]
     seen = not raw and about["config"].get("manifest_sha256") == dataset.manifest_hash(data)
     record = {
         "model": about["config"],
-        "data": _raw_data(data, scored[0][1]) if raw else _data(data, split),
+        "data": _raw_data(data, tables[0][1]) if raw else about_data(data, split),
         "seeds": [d.description["config"]["seed"] for d in detectors if "seed" in about["config"]],
         "threshold": {
             "value": _one_or_all([d.threshold for d in detectors]),
@@ -41,7 +41,7 @@ def evaluate_detector(
         },
         "temperature": _one_or_all([d.temperature for d in detectors]),
         "metrics": evaluate.measure(
-            [table for table, _ in scored], [d.threshold for d in detectors]
+            [table for table, _ in tables], [d.threshold for d in detectors]
         ),
         "trivial_baseline": None if raw else audit.trivial_baseline(data, split),
         "environment": environment(),
@@ -63,30 +63,30 @@ def compare(
     among the rows. The split is read once for all of them.
     """
     folder = dataset.resolve(data)
-    scored = {
-        name: [_score(detector, folder, split)[0] for detector in runs]
-        for name, runs in rows.items()
+    tables = {
+        name: [scored(detector, folder, split) for detector in runs] for name, runs in rows.items()
     }
-    labels = (scored[baseline][0]["label"] == "fake").to_numpy(int)
-    groups = scored[baseline][0]["group"].to_numpy()
-    scores = {name: np.stack([t["probability"] for t in runs]) for name, runs in scored.items()}
+    labels = (tables[baseline][0]["label"] == "fake").to_numpy(int)
+    groups = tables[baseline][0]["group"].to_numpy()
+    scores = {name: np.stack([t["probability"] for t in runs]) for name, runs in tables.items()}
     record = {"baseline": baseline, "rows": {}}
     for name, runs in rows.items():
-        about = _one_model(runs)
+        about = one_model(runs)
         record["rows"][name] = {
             "model": about["config"] | {"data": folder.name},
             "seeds": [run.description["config"]["seed"] for run in runs],
             "val_roc_auc": [run.description["best"]["val_roc_auc"] for run in runs],
             **cost.complexity(runs[0].model, runs[0].size),
-            "metrics": evaluate.measure(scored[name], [run.threshold for run in runs]),
+            "metrics": evaluate.measure(tables[name], [run.threshold for run in runs]),
             "against": evaluate.paired_difference(labels, scores[name], scores[baseline], groups),
         }
-    record["data"] = _data(folder, split)
+    record["data"] = about_data(folder, split)
     record["trivial_baseline"] = audit.trivial_baseline(folder, split)
     return record | {"environment": environment(), "command": command_line()}
 
 
-def _data(folder: Path, split: str) -> dict:
+def about_data(folder: Path, split: str) -> dict:
+    """The `data` part of a results record for one split of an assembled set."""
     sha256 = dataset.manifest_hash(folder)
     return {"tier": tier(folder), "path": folder.name, "manifest_sha256": sha256, "split": split,
             "rejected": 0}  # fmt: skip
@@ -97,8 +97,11 @@ def _raw_data(folder: Path, rejected: int) -> dict:
             "rejected": rejected}  # fmt: skip
 
 
-def _one_model(detectors: Sequence[Detector]) -> dict:
-    """The first one's description, if the others differ from it in their seed alone."""
+def one_model(detectors: Sequence[Detector]) -> dict:
+    """The first one's description, if the others differ from it in their seed alone.
+
+    Raises `UserError` if they do not.
+    """
     if not detectors:
         raise UserError("no run is given; name one")
     # folders may have moved (manifest_sha256 says which set it is), and each seed may have been
@@ -124,9 +127,14 @@ def tier(data: Path) -> str:
     return dataset.EMBEDDED if list(sources) == [dataset.EMBEDDED] else "path"
 
 
+def scored(detector: Detector, folder: Path, split: str) -> pd.DataFrame:
+    """The manifest's rows of one split of an assembled set, with P(fake) in `probability`."""
+    faces = dataset.load(folder, split, detector.size)
+    return faces.table.assign(probability=detector.probabilities(faces.images))
+
+
 def _score(detector: Detector, data: Path, split: str) -> tuple[pd.DataFrame, int]:
-    faces = dataset.load(data, split, detector.size)
-    return faces.table.assign(probability=detector.probabilities(faces.images)), 0
+    return scored(detector, data, split), 0
 
 
 def _score_raw(detector: Detector, folder: Path) -> tuple[pd.DataFrame, int]:

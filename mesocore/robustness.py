@@ -137,6 +137,11 @@ def sweep(
     return pd.DataFrame(rows)
 
 
+def frame(levels: dict) -> pd.DataFrame:
+    """A sweep of a record of benchmarks/robustness.py as `sweep` gives it: one row a level."""
+    return pd.DataFrame([row(found["level"], found) for found in levels["levels"]])
+
+
 def row(level: float, found: dict) -> dict:
     """A level's metrics in one line of a table, from what `measure` found."""
     flat = {"level": level}

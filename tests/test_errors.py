@@ -113,4 +113,5 @@ def test_parameters_become_sides_and_steps_regions(tmp_path):
     assert found["yaw"].tolist()[:3] == ["high", "low", "low"]
     assert found["glasses"].tolist()[:3] == ["without", "with", "without"]
     assert found["region"].dropna().tolist() == ["eyes+nose+mouth"]
-    assert found.loc[3].dropna().to_dict() == {"edit": "generated"}
+    assert found.loc[3].dropna().to_dict() == {"kind": "generated"}
+    assert found["edit"].dropna().tolist() == ["splice+levels"]

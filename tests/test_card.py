@@ -1,0 +1,122 @@
+"""The card says what the record says, and names the failures that the numbers show."""
+
+import functools
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from mesocore import card, cli, errors, evaluate, operating, results, train
+from mesocore.checkpoint import load_detector
+from mesocore.runtime import UserError
+from tests.factories import assembled_set
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_resamples():
+    """Intervals from 20 draws: these tests ask what is shown, not how wide it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module, name in ((evaluate, "measure"), (operating, "at_limits")):
+            patch.setattr(module, name, functools.partial(getattr(module, name), resamples=20))
+        yield
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("card")
+    faces = assembled_set(folder)
+    train.train(train.TrainConfig("meso4", str(faces), 1, 64, 8, seed=3), folder / "run")
+    detector = load_detector(folder / "run")
+    return faces, detector, results.evaluate_detector(detector, faces)
+
+
+def metric(value: float, low: float | None = None, high: float | None = None) -> dict:
+    low, high = low or value - 0.05, high or value + 0.05
+    return {"value": value, "low": low, "high": high}
+
+
+def changed(record: dict, **metrics) -> dict:
+    """The record with a trivial baseline of .6 and other metrics."""
+    everything = record["metrics"]["all"] | metrics
+    return record | {"metrics": record["metrics"] | {"all": everything},
+                     "trivial_baseline": {"colour": 0.6}}  # fmt: skip
+
+
+def test_every_section_is_there_and_every_metric_is_the_records(measured):
+    faces, detector, record = measured
+    text = card.render(record, detector, card.findings([detector], faces))
+    for heading in ("Intended use", "Data", "Metrics", "Operating points", "Where it errs",
+                    "Robustness", "Known failures and limits"):  # fmt: skip
+        assert f"## {heading}\n" in text
+    for key, name in card.NAMES.items():
+        found = record["metrics"]["all"][key]
+        shown = f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+        assert f"| {name} | {shown} |" in text
+    assert "16 images, 8 of them fake" in text and "seeds: 3" in text
+    assert record["data"]["manifest_sha256"][:12] in text and str(faces.parent) not in text
+
+
+def test_findings_add_up(measured):
+    faces, detector, _ = measured
+    found = card.findings([detector], faces)
+    scored = results.scored(detector, faces, "test")
+    counts = errors.confusion(scored, detector.threshold)
+    assert found["confusion"]["fake"]["real"] == counts.loc["fake", "real"]
+    assert sum(sum(row.values()) for row in found["confusion"].values()) == 16
+    assert [point["allowed"] for point in found["operating_points"]] == [0, 0]
+    text = "\n".join(card.limits(changed(_record(measured)), found))
+    assert "rate of 0.5% is finer than the reals of validation can tell" in text
+
+
+def _record(measured) -> dict:
+    return measured[2]
+
+
+def test_failures_follow_from_numbers(measured):
+    record = changed(_record(measured), roc_auc=metric(0.9, 0.85, 0.94))
+    assert not any("trivial features, which" in line for line in card.limits(record, {}))
+    weak = changed(record, roc_auc=metric(0.62, 0.55, 0.7))
+    assert any("trivial features, which reach 0.600" in line for line in card.limits(weak, {}))
+    kinds = {"generated": {"roc_auc": metric(0.9)}, "edited": {"roc_auc": metric(0.52, 0.48, 0.56)}}
+    record["metrics"]["by_kind"] = kinds
+    lines = [line for line in card.limits(record, {}) if "not told from reals" in line]
+    assert len(lines) == 1 and "*edited*" in lines[0] and "0.520 [0.480, 0.560]" in lines[0]
+
+
+def test_a_rare_fake_makes_most_alarms_false(measured):
+    found = {"confusion": {"real": {"real": 90, "fake": 10}, "fake": {"real": 20, "fake": 80}}}
+    lines = card.limits(_record(measured), found)
+    assert any(line.startswith("Of the images that it calls fake, 7% are") for line in lines)
+
+
+def test_missed_slices_and_lost_levels_are_named(measured):
+    row = {"label": "fake", "fact": "edit", "value": "relight", "images": 40, "errors": 32,
+           "rate": 0.8, "low": 0.65, "high": 0.9, "rest": 0.2, "p": 1e-9, "q": 1e-8}  # fmt: skip
+    quiet = row | {"value": "heal", "q": 0.3}
+    sweeps = {"sweeps": {"blur": {"unit": "sigma (px)", "levels": [
+        {"level": 0, "roc_auc": metric(0.9)}, {"level": 2, "roc_auc": metric(0.52, 0.47, 0.57)},
+        {"level": 3, "roc_auc": metric(0.51, 0.46, 0.56)}]}}}  # fmt: skip
+    faces, detector, record = measured
+    text = card.render(record, detector, {"slices": [row, quiet]}, sweeps)
+    assert "Most fakes of edit *relight* are missed: 80%." in text and "*heal*" not in text
+    assert "2 slices were tested" in text and "1 differ" in text
+    assert "After *blur* at sigma (px) 2 nothing is left" in text
+    assert "| blur | sigma (px) 3 | 0.900 [0.850, 0.950] | 0.510 [0.460, 0.560] |" in text
+    assert "Not measured here: compression" not in text
+
+
+def test_a_record_of_another_model_is_refused(measured):
+    _, detector, record = measured
+    other = record | {"model": {"model": "mesoinception4"}}
+    with pytest.raises(UserError, match="different models"):
+        card.render(other, detector, {})
+
+
+def test_the_command_writes_a_card(measured, tmp_path):
+    faces, _, _ = measured
+    arguments = ["evaluate", faces.parent / "run", "--data", faces, "--card", tmp_path / "c.md"]
+    done = CliRunner().invoke(cli.typer_app, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "c.md").read_text()
+    auc = re.search(r"roc_auc +(\d\.\d+)", done.stdout)[1]
+    assert text.startswith("# Model card: meso4 on set\n") and f"| ROC AUC | {auc} [" in text
