@@ -192,7 +192,7 @@ def measure(
     fakes = sorted(set(kind) - {"real"})
 
     def part(rows: pd.Series) -> dict:
-        return _measure([run[rows.to_numpy()] for run in runs], thresholds, resamples, seed)
+        return overall([run[rows.to_numpy()] for run in runs], thresholds, resamples, seed)
 
     source = runs[0]["source"]
     result = {
@@ -204,9 +204,13 @@ def measure(
     return result
 
 
-def _measure(
-    runs: Sequence[pd.DataFrame], thresholds: Sequence[float], resamples: int, seed: int
+def overall(
+    runs: Sequence[pd.DataFrame],
+    thresholds: Sequence[float],
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> dict:
+    """`images`, `fakes`, `groups` and the metrics with their intervals, of all images together."""
     table = runs[0]
     labels = (table["label"] == "fake").to_numpy(int)
     counts = {
