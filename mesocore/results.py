@@ -58,8 +58,8 @@ def compare(
     """Several models, each with one run a seed, on one split of an assembled set.
 
     Returns a record with `rows`: for each name its config, `seeds`, `val_roc_auc` of each run (what
-    a choice may be based on), metrics as `evaluate.measure` gives them, parameters and
-    multiply-adds, and `against`: the paired difference of its ROC AUC to that of `baseline`, a name
+    a choice may be based on), metrics over all images as `evaluate.overall` gives them, parameters
+    and multiply-adds, and `against`: the paired difference of its ROC AUC to that of `baseline`, a name
     among the rows. The split is read once for all of them.
     """
     folder = dataset.resolve(data)
@@ -77,7 +77,7 @@ def compare(
             "seeds": [run.description["config"]["seed"] for run in runs],
             "val_roc_auc": [run.description["best"]["val_roc_auc"] for run in runs],
             **cost.complexity(runs[0].model, runs[0].size),
-            "metrics": evaluate.measure(tables[name], [run.threshold for run in runs]),
+            "metrics": {"all": evaluate.overall(tables[name], [r.threshold for r in runs])},
             "against": evaluate.paired_difference(labels, scores[name], scores[baseline], groups),
         }
     record["data"] = about_data(folder, split)
