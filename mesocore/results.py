@@ -59,8 +59,8 @@ def compare(
 
     Returns a record with `rows`: for each name its config, `seeds`, `val_roc_auc` of each run (what
     a choice may be based on), metrics over all images as `evaluate.overall` gives them, parameters
-    and multiply-adds, and `against`: the paired difference of its ROC AUC to that of `baseline`, a name
-    among the rows. The split is read once for all of them.
+    and multiply-adds, and `against`: the paired difference of its ROC AUC to that of `baseline`, a
+    name among the rows. The split is read once for all of them.
     """
     folder = dataset.resolve(data)
     tables = {
