@@ -120,10 +120,24 @@ def _failures(record: dict, found: dict, sweeps: dict | None) -> list[str]:
         if row["label"] == "fake" and row["low"] > 0.5 and (row["q"] or 1) <= SIGNIFICANT
     ]
     for name, sweep in (sweeps or {}).get("sweeps", {}).items():
-        lost = [level for level in sweep["levels"] if level["roc_auc"]["low"] <= 0.5]
-        if lost:
-            lines.append(f"After *{name}* at {sweep['unit']} {lost[0]['level']:g} nothing is left: "
-                         f"{interval(lost[0]['roc_auc'])} ROC AUC.")  # fmt: skip
+        lines += _broken(name, sweep)
+    return lines
+
+
+def _broken(name: str, sweep: dict) -> list[str]:
+    lines = []
+    lost = [level for level in sweep["levels"] if level["roc_auc"]["low"] <= 0.5]
+    if lost:
+        lines.append(
+            f"After *{name}* at {sweep['unit']} {lost[0]['level']:g} nothing is left: "
+            f"{interval(lost[0]['roc_auc'])} ROC AUC."
+        )
+    alarming = [level for level in sweep["levels"] if level["called_fake"]["real"] > 0.5]
+    if alarming:
+        lines.append(
+            f"After *{name}* at {sweep['unit']} {alarming[0]['level']:g} it calls "
+            f"{alarming[0]['called_fake']['real']:.0%} of the reals fake."
+        )
     return lines
 
 

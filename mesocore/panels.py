@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from mesocore import plots, robustness
 
+METRICS = {"roc_auc": "ROC AUC", "balanced_accuracy": "balanced accuracy at the threshold"}
+
 
 def intervals(table: pd.DataFrame, ax: Axes | None = None, colour: str = plots.FAKE) -> Axes:
     """One row a row of `table`, first on top: `value` as a point, `low` to `high` as a line.
@@ -24,16 +26,17 @@ def intervals(table: pd.DataFrame, ax: Axes | None = None, colour: str = plots.F
     return ax
 
 
-def sweep(table: pd.DataFrame, metric: str, unit: str, ax: Axes) -> Axes:
+def sweep(table: pd.DataFrame, metric: str, unit: str, ax: Axes, **line) -> Axes:
     """A metric over the levels of a robustness sweep, with its 95 % band.
 
     `table`: rows of `robustness.row`, the untouched image first; levels are set at equal distances
-    in that order, so that harder is always further to the right.
+    in that order, so that harder is always further to the right. `line`: colour, style and label.
     """
+    line = {"color": plots.REAL} | line
     places = np.arange(len(table))
-    ax.fill_between(places, table[f"{metric}_low"], table[f"{metric}_high"], color=plots.REAL,
+    ax.fill_between(places, table[f"{metric}_low"], table[f"{metric}_high"], color=line["color"],
                     alpha=0.2, linewidth=0)  # fmt: skip
-    ax.plot(places, table[metric], color=plots.REAL, marker="o", markersize=3)
+    ax.plot(places, table[metric], marker="o", markersize=3, **line)
     ax.axhline(0.5, color=plots.MUTED, linestyle=":", linewidth=1)
     names = ["none", *(f"{level:g}" for level in table["level"][1:])]
     ax.set_xticks(places, names, fontsize=8, rotation=0 if len(names) < 7 else 45)
@@ -41,17 +44,23 @@ def sweep(table: pd.DataFrame, metric: str, unit: str, ax: Axes) -> Axes:
     return ax
 
 
-def sweeps(record: dict, metric: str = "roc_auc", label: str = "ROC AUC") -> Figure:
-    """A panel for each sweep in the record of benchmarks/robustness.py, three in a row."""
+def sweeps(record: dict) -> Figure:
+    """A panel for each sweep in the record of benchmarks/robustness.py, three in a row.
+
+    Each has the ROC AUC, and the balanced accuracy at the threshold that was chosen on untouched
+    images: where the second falls and the first does not, the threshold does not fit any more.
+    """
     found = record["sweeps"]
     rows = -(-len(found) // 3)
     fig, axes = plt.subplots(rows, 3, figsize=(plots.WIDTH, 2.0 * rows), sharey=True, squeeze=False)
     for ax in axes.flat[len(found) :]:
         ax.axis("off")
     for ax, (name, levels) in zip(axes.flat, found.items(), strict=False):
-        sweep(robustness.frame(levels), metric, f"{name}: {levels['unit']}", ax)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(label)
+        for index, (metric, label) in enumerate(METRICS.items()):
+            look = {"color": plots.PALETTE[index], "linestyle": plots.LINES[index], "label": label}
+            sweep(robustness.frame(levels), metric, f"{name}: {levels['unit']}", ax, **look)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=len(METRICS))
     return fig
 
 

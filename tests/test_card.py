@@ -94,13 +94,17 @@ def test_missed_slices_and_lost_levels_are_named(measured):
            "rate": 0.8, "low": 0.65, "high": 0.9, "rest": 0.2, "p": 1e-9, "q": 1e-8}  # fmt: skip
     quiet = row | {"value": "heal", "q": 0.3}
     sweeps = {"sweeps": {"blur": {"unit": "sigma (px)", "levels": [
-        {"level": 0, "roc_auc": metric(0.9)}, {"level": 2, "roc_auc": metric(0.52, 0.47, 0.57)},
-        {"level": 3, "roc_auc": metric(0.51, 0.46, 0.56)}]}}}  # fmt: skip
+        {"level": 0, "roc_auc": metric(0.9), "called_fake": {"real": 0.1}},
+        {"level": 1, "roc_auc": metric(0.7), "called_fake": {"real": 0.8}},
+        {"level": 2, "roc_auc": metric(0.52, 0.47, 0.57), "called_fake": {"real": 0.9}},
+        {"level": 3, "roc_auc": metric(0.51, 0.46, 0.56), "called_fake": {"real": 1.0}},
+    ]}}}  # fmt: skip
     faces, detector, record = measured
     text = card.render(record, detector, {"slices": [row, quiet]}, sweeps)
     assert "Most fakes of edit *relight* are missed: 80%." in text and "*heal*" not in text
     assert "2 slices were tested" in text and "1 differ" in text
     assert "After *blur* at sigma (px) 2 nothing is left" in text
+    assert "After *blur* at sigma (px) 1 it calls 80% of the reals fake." in text
     assert "| blur | sigma (px) 3 | 0.900 [0.850, 0.950] | 0.510 [0.460, 0.560] |" in text
     assert "Not measured here: compression" not in text
 
