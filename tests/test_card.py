@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from mesocore import card, cli, errors, evaluate, operating, results, train
 from mesocore.checkpoint import load_detector
+from mesocore.limits import limits
 from mesocore.runtime import UserError
 from tests.factories import assembled_set
 
@@ -64,7 +65,7 @@ def test_findings_add_up(measured):
     assert found["confusion"]["fake"]["real"] == counts.loc["fake", "real"]
     assert sum(sum(row.values()) for row in found["confusion"].values()) == 16
     assert [point["allowed"] for point in found["operating_points"]] == [0, 0]
-    text = "\n".join(card.limits(changed(_record(measured)), found))
+    text = "\n".join(limits(changed(_record(measured)), found))
     assert "rate of 0.5% is finer than the reals of validation can tell" in text
 
 
@@ -74,18 +75,18 @@ def _record(measured) -> dict:
 
 def test_failures_follow_from_numbers(measured):
     record = changed(_record(measured), roc_auc=metric(0.9, 0.85, 0.94))
-    assert not any("trivial features, which" in line for line in card.limits(record, {}))
+    assert not any("trivial features, which" in line for line in limits(record, {}))
     weak = changed(record, roc_auc=metric(0.62, 0.55, 0.7))
-    assert any("trivial features, which reach 0.600" in line for line in card.limits(weak, {}))
+    assert any("trivial features, which reach 0.600" in line for line in limits(weak, {}))
     kinds = {"generated": {"roc_auc": metric(0.9)}, "edited": {"roc_auc": metric(0.52, 0.48, 0.56)}}
     record["metrics"]["by_kind"] = kinds
-    lines = [line for line in card.limits(record, {}) if "not told from reals" in line]
+    lines = [line for line in limits(record, {}) if "not told from reals" in line]
     assert len(lines) == 1 and "*edited*" in lines[0] and "0.520 [0.480, 0.560]" in lines[0]
 
 
 def test_a_rare_fake_makes_most_alarms_false(measured):
     found = {"confusion": {"real": {"real": 90, "fake": 10}, "fake": {"real": 20, "fake": 80}}}
-    lines = card.limits(_record(measured), found)
+    lines = limits(_record(measured), found)
     assert any(line.startswith("Of the images that it calls fake, 7% are") for line in lines)
 
 
