@@ -11,15 +11,18 @@ from mesocore import plots, robustness
 METRICS = {"roc_auc": "ROC AUC", "balanced_accuracy": "balanced accuracy at the threshold"}
 
 
-def intervals(table: pd.DataFrame, ax: Axes | None = None, colour: str = plots.FAKE) -> Axes:
+def intervals(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """One row a row of `table`, first on top: `value` as a point, `low` to `high` as a line.
 
-    A column `rest`, if there is one, is a grey cross: what the row is compared with.
+    Of what may be a column: `rest` is a grey cross, what the row is compared with; rows whose
+    `label` is real are blue, all others vermilion.
     """
     ax = ax or plt.subplots(figsize=(plots.WIDTH, 0.9 + 0.3 * len(table)))[1]
     rows = np.arange(len(table))
-    ax.hlines(rows, table["low"], table["high"], color=colour, linewidth=2)
-    ax.plot(table["value"], rows, "o", color=colour)
+    reals = table["label"] == "real" if "label" in table else np.zeros(len(table), bool)
+    colours = np.where(reals, plots.REAL, plots.FAKE)
+    ax.hlines(rows, table["low"], table["high"], color=colours, linewidth=2)
+    ax.scatter(table["value"], rows, color=colours, zorder=3)
     if "rest" in table:
         ax.plot(table["rest"], rows, "x", color=plots.MUTED, markeredgewidth=1.5)
     ax.set(yticks=rows, yticklabels=table.index, ylim=(len(table) - 0.5, -0.5))
