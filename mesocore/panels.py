@@ -35,7 +35,7 @@ def sweep(table: pd.DataFrame, metric: str, unit: str, ax: Axes, **line) -> Axes
     `table`: rows of `robustness.row`, the untouched image first; levels are set at equal distances
     in that order, so that harder is always further to the right. `line`: colour, style and label.
     """
-    line = {"color": plots.REAL} | line
+    line = {"color": plots.PALETTE[2]} | line
     places = np.arange(len(table))
     ax.fill_between(places, table[f"{metric}_low"], table[f"{metric}_high"], color=line["color"],
                     alpha=0.2, linewidth=0)  # fmt: skip
@@ -60,8 +60,10 @@ def sweeps(record: dict) -> Figure:
         ax.axis("off")
     for ax, (name, levels) in zip(axes.flat, found.items(), strict=False):
         for index, (metric, label) in enumerate(METRICS.items()):
-            look = {"color": plots.PALETTE[index], "linestyle": plots.LINES[index], "label": label}
-            sweep(robustness.frame(levels), metric, f"{name}: {levels['unit']}", ax, **look)
+            # not blue and vermilion: those are real and fake
+            look = {"color": plots.PALETTE[index + 2], "linestyle": plots.LINES[index]}
+            sweep(robustness.frame(levels), metric, f"{name}: {levels['unit']}", ax,
+                  label=label, **look)  # fmt: skip
     handles, labels = axes[0, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=len(METRICS))
     return fig
