@@ -38,7 +38,7 @@ def main(run: str, *data: str) -> None:
         "temperature": detector.temperature,
         "sets": found,
         "environment": runtime.environment(),
-        "command": f"python benchmarks/errors.py {run} {' '.join(found)}",
+        "command": f"python benchmarks/errors.py {run} {' '.join(f'data/{n}' for n in found)}",
     }
     runtime.write_json(runtime.project_root() / "results" / "real" / f"{name}-errors.json", record)
 

@@ -1,9 +1,7 @@
 """A model card filled in from what was measured: nothing in it that a record does not say.
 
 After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019. The headings are fixed, every
-number comes from a results record, and known failures follow from the numbers by rules that stand
-here: a kind of fake whose interval reaches chance, a slice that fares worse, a trivial feature that
-does as well.
+number comes from a results record, and known failures follow from the numbers by rules (limits.py).
 """
 
 from collections.abc import Sequence
@@ -14,8 +12,9 @@ import pandas as pd
 
 from mesocore import dataset, errors, facts, operating, results
 from mesocore.checkpoint import Detector
+from mesocore.limits import SIGNIFICANT, limits
 from mesocore.models import parameter_count
-from mesocore.report import NAMES
+from mesocore.report import NAMES, interval
 from mesocore.runtime import UserError
 
 PROVENANCE = {
@@ -34,7 +33,6 @@ the kinds named under *Data*, read by somebody who knows its error rates.
 **Not for** decisions about a person, evidence, or moderation without a human reader; not for
 pictures without a face, for whole scenes, or for video; not for kinds of forgery that it was not
 measured on, which must be expected to pass."""
-SIGNIFICANT = 0.05  # q up to which a slice counts as found
 MOST_SLICES = 10
 
 
@@ -91,79 +89,6 @@ def render(record: dict, detector: Detector, found: dict, sweeps: dict | None = 
     text = "\n\n".join(f"{'#' * (1 + bool(n))} {name}\n\n{body}"
                        for n, (name, body) in enumerate(parts.items()))  # fmt: skip
     return text + "\n"
-
-
-def limits(record: dict, found: dict, sweeps: dict | None = None) -> list[str]:
-    """Known failures and limits, one sentence each, by rules from the numbers."""
-    return [*_failures(record, found, sweeps), *_unknown(record, found, sweeps)]
-
-
-def _failures(record: dict, found: dict, sweeps: dict | None) -> list[str]:
-    everything = record["metrics"]["all"]
-    parts = record["metrics"].get("by_kind") or record["metrics"]["by_source"]
-    lines = [
-        f"Fakes of the kind *{name}* are not told from reals: {interval(part['roc_auc'])} ROC AUC."
-        for name, part in parts.items()
-        if part["roc_auc"]["value"] is not None and part["roc_auc"]["low"] <= 0.5
-    ]
-    trivial = max((record["trivial_baseline"] or {}).values(), default=None)
-    auc = everything["roc_auc"]
-    if trivial is not None and auc["value"] is not None and trivial >= auc["low"]:
-        lines.append(
-            f"It is not shown to be better than trivial features, which reach {trivial:.3f}."
-        )
-    if "confusion" in found:
-        lines.append(_base_rate(found["confusion"]))
-    lines += [
-        f"Most fakes of {row['fact']} *{row['value']}* are missed: {row['rate']:.0%}."
-        for row in found.get("slices", [])
-        if row["label"] == "fake" and row["low"] > 0.5 and (row["q"] or 1) <= SIGNIFICANT
-    ]
-    for name, sweep in (sweeps or {}).get("sweeps", {}).items():
-        lost = [level for level in sweep["levels"] if level["roc_auc"]["low"] <= 0.5]
-        if lost:
-            lines.append(f"After *{name}* at {sweep['unit']} {lost[0]['level']:g} nothing is left: "
-                         f"{interval(lost[0]['roc_auc'])} ROC AUC.")  # fmt: skip
-    return lines
-
-
-def _base_rate(confusion: dict) -> str:
-    hits, alarms = (
-        confusion[k]["fake"] / max(1, sum(confusion[k].values())) for k in ("fake", "real")
-    )
-    right = 0.01 * hits / (0.01 * hits + 0.99 * alarms) if hits + alarms else 0.0
-    return (f"Of the images that it calls fake, {right:.0%} are, if one image in a hundred is: it "
-            f"finds {hits:.0%} of the fakes and calls {alarms:.0%} of the reals fake.")  # fmt: skip
-
-
-def _unknown(record: dict, found: dict, sweeps: dict | None) -> list[str]:
-    lines = []
-    if record["data"]["tier"] == dataset.EMBEDDED:
-        lines.append(
-            "All figures are of pictures that a program drew: no evidence about real faces."
-        )
-    if len(record["seeds"]) < 2:
-        lines.append("One seed was trained: how the figures move with another is not known.")
-    for point in found.get("operating_points", []):
-        if point["allowed"] == 0:
-            lines.append(
-                f"A false-positive rate of {point['limit']:.1%} is finer than the reals of "
-                "validation can tell; the threshold given for it is a guess."
-            )
-    if not found:
-        lines.append(
-            "Not measured: operating points and errors by slice; the folder has no splits."
-        )
-    if not sweeps:
-        lines.append("Not measured here: compression, blur, scaling, noise, crops, recapture.")
-    if record["trivial_baseline"] is None:
-        lines.append("Not measured: what trivial features reach on these images.")
-    if "warning" in record:
-        lines.append(f"Warning: {record['warning']}.")
-    return [
-        *lines,
-        "Not measured: forgeries of kinds that are not named under *Data*, and attacks.",
-    ]
 
 
 def _made(record: dict) -> str:
@@ -255,11 +180,6 @@ def _robustness(sweeps: dict | None) -> str:
                      interval(last["roc_auc"])])  # fmt: skip
     header = ["sweep", "hardest level", "untouched", "there"]
     return _table(header, rows) if rows else "Not measured."
-
-
-def interval(metric: dict) -> str:
-    """A metric of a record as text: value [low, high]."""
-    return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"
 
 
 def _rate(point: dict, name: str) -> str:

@@ -6,15 +6,19 @@ asked whether it hangs on what was learnt (`cascade`), whether it lies where the
 """
 
 import copy
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
 from torch import Tensor, nn
 
 from mesocore.explain import map_correlation
 from mesocore.runtime import UserError, reseed
+
+with warnings.catch_warnings():  # in a notebook its progress bar asks for widgets; none is shown
+    warnings.simplefilter("ignore")
+    from captum.attr import LayerAttribution, LayerGradCam
 
 
 def last_convolution(model: nn.Module) -> str:

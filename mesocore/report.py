@@ -32,6 +32,11 @@ def metric_table(record: dict) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def interval(metric: dict) -> str:
+    """A metric of a record as text: value [low, high]."""
+    return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"
+
+
 def by_edit(scored: pd.DataFrame, threshold: float, resamples: int = 500) -> pd.DataFrame:
     """ROC AUC of each kind of fake against all reals: columns `fakes`, `value`, `low`, `high`.
 

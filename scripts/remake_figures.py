@@ -1,4 +1,4 @@
-"""Makes every figure of the course anew: `make figures`, or `python scripts/remake_figures.py [06 ...]`.
+"""Every figure of the course anew: `make figures` or `python scripts/remake_figures.py [06 ...]`.
 
 Runs the chapters, in full and on the embedded set, into build/figures/ (the notebooks stay as they
 are); they write figures/NAME.png, NAME.pdf and figures/manifest.json. Then says what has changed,

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from mesocore import card, cli, errors, evaluate, operating, results, train
 from mesocore.checkpoint import load_detector
+from mesocore.limits import limits
 from mesocore.runtime import UserError
 from tests.factories import assembled_set
 
@@ -64,7 +65,7 @@ def test_findings_add_up(measured):
     assert found["confusion"]["fake"]["real"] == counts.loc["fake", "real"]
     assert sum(sum(row.values()) for row in found["confusion"].values()) == 16
     assert [point["allowed"] for point in found["operating_points"]] == [0, 0]
-    text = "\n".join(card.limits(changed(_record(measured)), found))
+    text = "\n".join(limits(changed(_record(measured)), found))
     assert "rate of 0.5% is finer than the reals of validation can tell" in text
 
 
@@ -74,18 +75,18 @@ def _record(measured) -> dict:
 
 def test_failures_follow_from_numbers(measured):
     record = changed(_record(measured), roc_auc=metric(0.9, 0.85, 0.94))
-    assert not any("trivial features, which" in line for line in card.limits(record, {}))
+    assert not any("trivial features, which" in line for line in limits(record, {}))
     weak = changed(record, roc_auc=metric(0.62, 0.55, 0.7))
-    assert any("trivial features, which reach 0.600" in line for line in card.limits(weak, {}))
+    assert any("trivial features, which reach 0.600" in line for line in limits(weak, {}))
     kinds = {"generated": {"roc_auc": metric(0.9)}, "edited": {"roc_auc": metric(0.52, 0.48, 0.56)}}
     record["metrics"]["by_kind"] = kinds
-    lines = [line for line in card.limits(record, {}) if "not told from reals" in line]
+    lines = [line for line in limits(record, {}) if "not told from reals" in line]
     assert len(lines) == 1 and "*edited*" in lines[0] and "0.520 [0.480, 0.560]" in lines[0]
 
 
 def test_a_rare_fake_makes_most_alarms_false(measured):
     found = {"confusion": {"real": {"real": 90, "fake": 10}, "fake": {"real": 20, "fake": 80}}}
-    lines = card.limits(_record(measured), found)
+    lines = limits(_record(measured), found)
     assert any(line.startswith("Of the images that it calls fake, 7% are") for line in lines)
 
 
@@ -94,13 +95,17 @@ def test_missed_slices_and_lost_levels_are_named(measured):
            "rate": 0.8, "low": 0.65, "high": 0.9, "rest": 0.2, "p": 1e-9, "q": 1e-8}  # fmt: skip
     quiet = row | {"value": "heal", "q": 0.3}
     sweeps = {"sweeps": {"blur": {"unit": "sigma (px)", "levels": [
-        {"level": 0, "roc_auc": metric(0.9)}, {"level": 2, "roc_auc": metric(0.52, 0.47, 0.57)},
-        {"level": 3, "roc_auc": metric(0.51, 0.46, 0.56)}]}}}  # fmt: skip
+        {"level": 0, "roc_auc": metric(0.9), "called_fake": {"real": 0.1}},
+        {"level": 1, "roc_auc": metric(0.7), "called_fake": {"real": 0.8}},
+        {"level": 2, "roc_auc": metric(0.52, 0.47, 0.57), "called_fake": {"real": 0.9}},
+        {"level": 3, "roc_auc": metric(0.51, 0.46, 0.56), "called_fake": {"real": 1.0}},
+    ]}}}  # fmt: skip
     faces, detector, record = measured
     text = card.render(record, detector, {"slices": [row, quiet]}, sweeps)
     assert "Most fakes of edit *relight* are missed: 80%." in text and "*heal*" not in text
     assert "2 slices were tested" in text and "1 differ" in text
     assert "After *blur* at sigma (px) 2 nothing is left" in text
+    assert "After *blur* at sigma (px) 1 it calls 80% of the reals fake." in text
     assert "| blur | sigma (px) 3 | 0.900 [0.850, 0.950] | 0.510 [0.460, 0.560] |" in text
     assert "Not measured here: compression" not in text
 

@@ -4,8 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 
-from mesocore import panels
+from mesocore import panels, plots
 
 
 @pytest.fixture(autouse=True)
@@ -17,13 +18,16 @@ def closed():
 
 def test_rows_stand_in_order_with_their_intervals():
     table = pd.DataFrame({"value": [0.3, 0.6], "low": [0.2, 0.5], "high": [0.4, 0.7],
-                          "rest": [0.5, 0.5]}, index=["a", "b"])  # fmt: skip
+                          "rest": 0.5, "label": ["real", "fake"]}, index=["a", "b"])  # fmt: skip
     ax = panels.intervals(table)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
     assert ax.get_ylim() == (1.5, -0.5)  # the first on top
-    (lines,) = ax.collections
+    lines, points = ax.collections
     assert np.allclose(lines.get_segments()[1], [[0.5, 1], [0.7, 1]])
-    assert len(ax.lines) == 2 and len(panels.intervals(table.drop(columns="rest")).lines) == 1
+    assert np.allclose(points.get_offsets(), [[0.3, 0], [0.6, 1]])
+    assert [to_hex(c).upper() for c in points.get_facecolors()] == [plots.REAL, plots.FAKE]
+    bare = panels.intervals(table.drop(columns=["rest", "label"]))
+    assert len(ax.lines) == 1 and not bare.lines
 
 
 def test_a_sweep_shows_levels_as_steps_from_none():

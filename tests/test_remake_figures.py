@@ -89,4 +89,5 @@ def test_a_sweep_figure_has_a_panel_a_sweep(tmp_path):
                          for name in ("blur", "noise")}}  # fmt: skip
     fig = panels.sweeps(record)
     assert [ax.get_xlabel() for ax in fig.axes if ax.lines] == ["blur: x", "noise: x"]
+    assert len(fig.legends) == 1
     assert isinstance(robustness.frame(record["sweeps"]["blur"]), pd.DataFrame)
