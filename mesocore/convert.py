@@ -1,7 +1,7 @@
 """Pass 1 of assembly: every input file to a matched JPEG, file by file, with a journal.
 
-A kill at any moment costs the files in flight and nothing else: images are put in place by an
-atomic rename, and the journal gets a file's line after that. What depends on more than one file
+A kill at any moment costs the files in flight and nothing else: the journal gets a file's line when
+its image is whole. What depends on more than one file
 (duplicates, groups, splits) is left to pass 2, so the order in which workers finish is immaterial.
 """
 
@@ -44,7 +44,7 @@ def convert_file(candidate: Candidate, out: Path, prep: pixels.Preparation) -> d
     except pixels.BadImage as error:
         return {"origin": candidate.origin, "stamp": record["stamp"], "reason": str(error)}
     relative = f"images/{candidate.label}/{original[:20]}.jpg"
-    write_bytes(out / relative, jpeg)
+    _put(f"{out}/{relative}", jpeg)
     return {
         **record,
         "image": relative,
@@ -53,6 +53,23 @@ def convert_file(candidate: Candidate, out: Path, prep: pixels.Preparation) -> d
         "original": original,
         **facts,
     }
+
+
+def _put(path: str, jpeg: bytes) -> None:
+    """Writes an image that is new, and replaces one that is there as a whole.
+
+    A file that is there may be what a kill left, or an equal file of another input that is in the
+    journal already. A new one is in no journal before it is whole, so it needs no rename, which
+    costs as much as the writing.
+    """
+    try:
+        file = open(path, "xb", buffering=0)  # noqa: SIM115
+    except (FileExistsError, FileNotFoundError):
+        return write_bytes(path, jpeg)
+    with file:
+        left = memoryview(jpeg)
+        while left:
+            left = left[file.write(left) :]
 
 
 def retouched(image: Image.Image, candidate: Candidate) -> tuple[Image.Image, str]:

@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image
 from scipy.fftpack import dct
@@ -36,6 +37,11 @@ MAX_DIFFERENCE = 0.25
 _AGREEING = 0.6  # share of cells that must be within it
 _THUMB = (16, 16, 3)
 _THUMB_BYTES = 16 * 16 * 3
+_REDUCED = (
+    (512, cv2.IMREAD_REDUCED_GRAYSCALE_8),
+    (256, cv2.IMREAD_REDUCED_GRAYSCALE_4),
+    (128, cv2.IMREAD_REDUCED_GRAYSCALE_2),
+)  # by the short side: to 64 pixels or more
 _WORD = 16
 _MASKS = [sum(1 << bit for bit in bits) for k in range(3) for bits in combinations(range(_WORD), k)]
 
@@ -47,10 +53,31 @@ def phash(jpeg: bytes) -> str:
     "Implementation and benchmarking of perceptual image hash functions", 2010: the low 8 x 8
     frequencies of 32 x 32 pixels against their median.)
     """
-    pixels = np.asarray(_small(jpeg, "L", 64).resize((32, 32), Image.Resampling.LANCZOS))
+    pixels = np.asarray(_grey(jpeg).resize((32, 32), Image.Resampling.LANCZOS))
     low = dct(dct(pixels, axis=0)[:8], axis=1)[:, :8]
     middle = np.sort(low, axis=None)[31:33].mean()
     return np.packbits(low > middle).tobytes().hex()
+
+
+def _grey(jpeg: bytes) -> Image.Image:
+    """As `_small(jpeg, "L", 64)`; OpenCV has the same decoder and less around it."""
+    side = _short_side(jpeg)
+    reduced = next((flag for least, flag in _REDUCED if side >= least), None)
+    if reduced is not None:
+        found = cv2.imdecode(np.frombuffer(jpeg, np.uint8), reduced | cv2.IMREAD_IGNORE_ORIENTATION)
+        if found is not None:
+            return Image.fromarray(found)
+    return _small(jpeg, "L", 64)
+
+
+def _short_side(jpeg: bytes) -> int:
+    """Pixels, from the frame header of a baseline JPEG; 0 if there is none."""
+    at = 2
+    while at + 9 < len(jpeg) and jpeg[at] == 0xFF and jpeg[at + 1] != 0xDA:
+        if jpeg[at + 1] == 0xC0:
+            return min(int.from_bytes(jpeg[at + k : at + k + 2]) for k in (5, 7))
+        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4])
+    return 0
 
 
 def thumbnail(jpeg: bytes) -> np.ndarray:
