@@ -25,6 +25,7 @@ import argparse
 import functools
 import io
 import json
+import multiprocessing
 import os
 import resource
 import shutil
@@ -137,10 +138,12 @@ def bare(folder: Path, out: Path | None = None) -> tuple[float, float]:
     start, before = time.monotonic(), _cpu()
     task = functools.partial(_bare, out=out)
     assert sum(in_parallel(task, chunks, workers_for(len(files)))) == len(files)
-    spent = time.monotonic() - start, _cpu() - before
+    seconds = time.monotonic() - start
+    for process in multiprocessing.active_children():
+        process.join()  # what it used is known only now
     if out:
         shutil.rmtree(out)
-    return spent
+    return seconds, _cpu() - before
 
 
 def _cpu() -> float:
