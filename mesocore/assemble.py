@@ -2,27 +2,31 @@
 
 Pass 1 (`convert`) makes one matched JPEG per input, with a journal. Pass 2 (`publish`) looks at all
 of them together: exact duplicates, near-duplicates, groups, splits. `assembly.json` is written
-last; a folder that has it is complete. Until then `.assembly/` holds the settings and the journal,
+last; a folder that has it is complete. Until then `.assembly/` holds the settings and the journals,
 and the same call goes on where the last one stopped, to the same files byte for byte.
+
+Pass 1 can be shared out: shard i of n converts every n-th input into the same folder, on any
+machine that sees it, and `merge` does pass 2.
 """
 
 import errno
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from mesocore import convert, publish, runtime, splits
+from mesocore import convert, fetch, parallel, plan, publish, runtime, splits
 from mesocore.pixels import Preparation
+from mesocore.plan import Plan
+from mesocore.recipe import Recipe
 from mesocore.runtime import UserError
-from mesocore.sources import Candidate, scan, source_names
+from mesocore.sources import source_names
 
 _WORK = ".assembly"
-_PARALLEL_FROM = 200  # files; below it, starting processes costs more than it saves
 
 
 @dataclass
@@ -51,6 +55,21 @@ class Assembly:
         return "\n".join(lines)
 
 
+@dataclass
+class Shard:
+    """Shard `index` of `count` (from 1) of a set that is not published yet."""
+
+    out: Path
+    index: int
+    count: int
+    inputs: int
+
+    def to_text(self) -> str:
+        """The summary for the terminal."""
+        return (f"{self.out}: shard {self.index}/{self.count} is done, {self.inputs} inputs; when "
+                f"all are done: mesocore merge {self.out}")  # fmt: skip
+
+
 def assemble(
     sources: Sequence[Path],
     out: Path,
@@ -61,40 +80,78 @@ def assemble(
     workers: int | None = None,
     progress: bool = True,
     native: bool = False,
-) -> Assembly:
+    shard: tuple[int, int] | None = None,
+) -> Assembly | Shard:
     """Assembles source folders into `out`; goes on with an interrupted run of the same settings.
 
     split: shares of train, val and test, as numbers or "0.7/0.1/0.2". workers: processes; by
     default one per core where there is enough to do. native: the middle `size` pixels are cut out
-    instead of scaling the whole. Raises `UserError`.
+    instead of scaling the whole. shard: (i, n) does the i-th part of pass 1 and returns a `Shard`.
+    Raises `UserError`.
     """
     shares = splits.parse(split) if isinstance(split, str) else splits.check(tuple(split))
     prep = _preparation(size, quality, native)
     out = Path(os.path.abspath(out))
     names = source_names(list(sources))
-    _check_places(list(names), out)
-    scans = [scan(folder, name) for folder, name in names.items()]
-    candidates = sorted((c for s in scans for c in s.candidates), key=lambda c: c.origin)
-    unlabelled = sorted(pair for s in scans for pair in s.unlabelled)
-    _check_classes({c.label for c in candidates}, list(names), len(unlabelled))
-    settings = {
-        "preparation": prep.to_dict(),
-        "split": list(shares),
-        "seed": seed,
-        "sources": {name: str(folder) for folder, name in names.items()},
-    }
-    settings["sources"] = dict(sorted(settings["sources"].items()))
+    plan.check_places(list(names), out)
+    return _run(plan.of_folders(names, prep, shares, seed), out, workers, progress, shard)
+
+
+def assemble_recipe(
+    recipe: Recipe,
+    out: Path,
+    given: Mapping[str, Path] | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    shard: tuple[int, int] | None = None,
+) -> Assembly | Shard:
+    """Obtains the collections of a recipe and assembles what it draws from them into `out`.
+
+    given: folders or zips that are used instead of a download, by collection. Others as in
+    `assemble`. Raises `UserError`.
+    """
+    out = Path(os.path.abspath(out))
+    given = _begun_with(out) | dict(given or {})
     try:
-        if (out / "assembly.json").exists():
-            return _complete(out, settings, len(candidates) + len(unlabelled))
-        _open_work(out, settings)
-        _convert(candidates, out, prep, workers, progress)
-        journal = out / _WORK / "journal.jsonl"
-        publish.publish(candidates, unlabelled, out, settings, journal)
-        shutil.rmtree(out / _WORK)
-        return load(out)
+        folders = {c.name: fetch.obtain(c, given, out) for c in recipe.sources}
     except OSError as error:
         raise UserError(_cannot_write(out, error)) from error
+    plan.check_places(list(folders.values()), out)
+    return _run(plan.of_recipe(recipe, folders), out, workers, progress, shard)
+
+
+def merge(out: Path) -> Assembly:
+    """Pass 2 over what shards have converted into `out`: the set that one run would have made.
+
+    Raises `UserError` if `out` was not begun, or names the shards that are not done.
+    """
+    out = Path(os.path.abspath(out))
+    if (out / "assembly.json").exists():
+        assembly = load(out)
+        assembly.already_complete = True
+        return assembly
+    settings = out / _WORK / "settings.json"
+    if not settings.exists():
+        raise UserError(f"{out} holds no shards; begin with: mesocore assemble ... --shard 1/4")
+    whole = plan.again(json.loads(settings.read_text()), settings)
+    left = convert.pending(whole.candidates, out, _journals(out))
+    if left:
+        raise UserError(
+            f"{len(left)} of {len(whole.candidates)} inputs of {out} are not converted yet, the "
+            f"first is {left[0].origin}; run the shards that are not done, then merge again"
+        )
+    try:
+        return _publish(whole, out, None)
+    except OSError as error:
+        raise UserError(_cannot_write(out, error)) from error
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """ "2/8" -> (2, 8). Raises `UserError`."""
+    index, _, count = text.partition("/")
+    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise UserError(f"--shard {text!r} is no part of a whole; write 1/8 to 8/8 for eight parts")
+    return int(index), int(count)
 
 
 def load(out: Path) -> Assembly:
@@ -110,6 +167,38 @@ def load(out: Path) -> Assembly:
     )
 
 
+def _run(
+    whole: Plan, out: Path, workers: int | None, progress: bool, shard: tuple[int, int] | None
+) -> Assembly | Shard:
+    try:
+        if (out / "assembly.json").exists():
+            return _complete(out, whole.settings, whole.inputs)
+        _open_work(out, whole.settings)
+        index, count = shard or (1, 1)
+        part = whole.candidates[index - 1 :: count]
+        _convert(part, out, whole.settings, workers, progress, shard)
+        if shard:
+            return Shard(out, index, count, len(part))
+        return _publish(whole, out, workers)
+    except OSError as error:
+        raise UserError(_cannot_write(out, error)) from error
+
+
+def _begun_with(out: Path) -> dict[str, Path]:
+    """The folders that a set was begun with: going on needs no network."""
+    for begun in (out / "assembly.json", out / _WORK / "settings.json"):
+        if begun.exists():
+            return {k: Path(v) for k, v in json.loads(begun.read_text())["sources"].items()}
+    return {}
+
+
+def _publish(whole: Plan, out: Path, workers: int | None) -> Assembly:
+    workers = workers or parallel.workers_for(len(whole.candidates))
+    publish.publish(whole, out, _journals(out), workers)
+    shutil.rmtree(out / _WORK)
+    return load(out)
+
+
 def _preparation(size: int, quality: int, native: bool) -> Preparation:
     if size % 16 or size < 64:
         raise UserError(f"--size {size} is not a multiple of 16 from 64; write for example 256")
@@ -119,26 +208,9 @@ def _preparation(size: int, quality: int, native: bool) -> Preparation:
         raise UserError(str(error)) from None
 
 
-def _check_places(folders: list[Path], out: Path) -> None:
-    for folder in folders:
-        inside, around = out.resolve(), folder.resolve()
-        if inside.is_relative_to(around) or around.is_relative_to(inside):
-            raise UserError(f"--out {out} and the source {folder} overlap; choose another --out")
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; name a folder")
-
-
-def _check_classes(labels: set[str], folders: list[Path], unlabelled: int) -> None:
-    for label in ("real", "fake"):
-        if label not in labels:
-            places = ", ".join(map(str, folders))
-            more = f" ({unlabelled} files without a label)" if unlabelled else ""
-            raise UserError(f"no {label} image in {places}{more}; put them into a folder {label}/")
-
-
 def _complete(out: Path, settings: dict, inputs: int) -> Assembly:
     written = json.loads((out / "assembly.json").read_text())
-    _same_settings(out, {key: written[key] for key in settings}, settings)
+    _same_settings(out, written, settings)
     if written["counts"]["inputs"] != inputs:
         raise UserError(
             f"{out} was assembled from {written['counts']['inputs']} files and the sources now "
@@ -152,34 +224,48 @@ def _complete(out: Path, settings: dict, inputs: int) -> Assembly:
 
 def _same_settings(out: Path, written: dict, settings: dict) -> None:
     for key, value in settings.items():
-        if written.get(key) != value:
-            raise UserError(
-                f"{out} was begun with {key} {written.get(key)}, not {value}; "
-                "choose another --out, use the same settings, or delete it"
-            )
+        if written.get(key) == value:
+            continue
+        if key == "recipe":
+            raise UserError(f"{out} was begun with another recipe, or another version of this one; "
+                            "choose another --out or delete it")  # fmt: skip
+        raise UserError(
+            f"{out} was begun with {key} {written.get(key)}, not {value}; "
+            "choose another --out, use the same settings, or delete it"
+        )
 
 
 def _open_work(out: Path, settings: dict) -> None:
     begun = out / _WORK / "settings.json"
-    if begun.exists():
+    others = out.exists() and any(entry.name != _WORK for entry in out.iterdir())
+    if begun.exists():  # looked at last: another shard may have begun in between
         _same_settings(out, json.loads(begun.read_text()), settings)
-    elif out.exists() and any(entry.name != _WORK for entry in out.iterdir()):
+    elif others:
         raise UserError(f"--out {out} is not empty; choose another folder or empty it")
     else:
         runtime.write_json(begun, settings)
 
 
+def _journals(out: Path) -> list[Path]:
+    return sorted((out / _WORK).glob("journal*.jsonl"))
+
+
 def _convert(
-    candidates: list[Candidate], out: Path, prep: Preparation, workers: int | None, progress: bool
+    part: list,
+    out: Path,
+    settings: dict,
+    workers: int | None,
+    progress: bool,
+    shard: tuple[int, int] | None,
 ) -> None:
-    journal = out / _WORK / "journal.jsonl"
-    todo = convert.pending(candidates, out, journal)
-    if workers is None:
-        workers = (os.cpu_count() or 1) if len(todo) >= _PARALLEL_FROM else 1
-    steps = convert.convert_all(todo, out, prep, journal, workers)
-    with runtime.progress(None, "images", len(candidates)) as bar:
+    name = "journal-{}-of-{}.jsonl".format(*shard) if shard else "journal.jsonl"
+    todo = convert.pending(part, out, _journals(out))
+    workers = workers or parallel.workers_for(len(todo))
+    prep = Preparation.from_dict(settings["preparation"])
+    steps = convert.convert_all(todo, out, prep, out / _WORK / name, workers)
+    with runtime.progress(None, "images", len(part)) as bar:
         bar.disable = bar.disable or not progress
-        bar.update(len(candidates) - len(todo))
+        bar.update(len(part) - len(todo))
         for number in steps:
             bar.update(number)
 

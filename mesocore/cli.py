@@ -10,7 +10,19 @@ import typer
 
 from mesocore import assemble as assembling
 from mesocore import audit as auditing
-from mesocore import card, checkpoint, dataset, doctor, embedded, predict, prune, results, train
+from mesocore import (
+    card,
+    checkpoint,
+    dataset,
+    doctor,
+    embedded,
+    fetch,
+    predict,
+    prune,
+    recipe,
+    results,
+    train,
+)
 from mesocore.runtime import UserError, command_line, environment, setup, write_json, write_text
 
 typer_app = typer.Typer(
@@ -41,7 +53,9 @@ def app() -> None:
 def assemble(
     source: Annotated[
         list[str],
-        typer.Argument(help="folders with real/ and fake/ at any depth, or the word synthfaces"),
+        typer.Argument(
+            help="folders with real/ and fake/ at any depth, the word synthfaces, or a recipe.yaml"
+        ),
     ],
     out: Annotated[
         Path, typer.Option(help="the assembled set's folder; new, empty, or one to resume")
@@ -49,8 +63,12 @@ def assemble(
     size: Annotated[
         int | None, typer.Option(help="pixels a side  [default: 256; with synthfaces 128]")
     ] = None,
-    split: Annotated[str, typer.Option(help="shares of train/val/test")] = "0.7/0.1/0.2",
-    seed: Annotated[int, typer.Option(help="decides which group goes to which split")] = 0,
+    split: Annotated[
+        str | None, typer.Option(help="shares of train/val/test  [default: 0.7/0.1/0.2]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="decides which group goes to which split  [default: 0]")
+    ] = None,
     quality: Annotated[
         int | None,
         typer.Option(help="JPEG quality of both classes  [default: 90; with synthfaces 95]"),
@@ -59,14 +77,44 @@ def assemble(
     native: Annotated[
         bool, typer.Option("--native", help="cut the middle out instead of scaling the whole")
     ] = False,
+    have: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="NAME=FOLDER or NAME=FILE.zip: a recipe's source, on disk"),
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="do part i/n of the work; then: mesocore merge")
+    ] = None,
 ) -> None:
     """Verify, match, deduplicate and split images into a training set."""
+    part = assembling.parse_shard(shard) if shard else None
+    if source[0].endswith((".yaml", ".yml")):
+        decided = (size, split, seed, quality, native or None)
+        if len(source) > 1 or any(value is not None for value in decided):
+            raise UserError(f"{source[0]} decides sources, size, split, seed and quality; give it "
+                            "alone, or write a recipe of your own")  # fmt: skip
+        wanted = recipe.read(Path(source[0]))
+        given = fetch.parse_given(have or [], [c.name for c in wanted.sources])
+        print(assembling.assemble_recipe(wanted, out, given, shard=part).to_text())
+        return
     own = dataset.EMBEDDED in source
+    if have or (own and part):
+        raise UserError("--source goes with a recipe.yaml" if have else
+                        "synthfaces is made by one machine; leave out --shard")  # fmt: skip
     size = size or (embedded.SIZE if own else 256)
     quality = quality or (embedded.QUALITY if own else 90)
     folders = [dataset.raw_source(item, out, count) for item in source]
-    done = assembling.assemble(folders, out, size, split, seed, quality, native=native)
+    done = assembling.assemble(
+        folders, out, size, split or "0.7/0.1/0.2", seed or 0, quality, native=native, shard=part
+    )
     print(done.to_text())
+
+
+@typer_app.command()
+def merge(
+    out: Annotated[Path, typer.Argument(help="the folder into which all shards were assembled")],
+) -> None:
+    """Finish a set whose shards are all done; the result is that of one run."""
+    print(assembling.merge(out).to_text())
 
 
 @typer_app.command()

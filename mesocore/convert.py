@@ -1,26 +1,25 @@
 """Pass 1 of assembly: every input file to a matched JPEG, file by file, with a journal.
 
-A kill at any moment costs the files in flight and nothing else: images are put in place by an
-atomic rename, and the journal gets a file's line after that. What depends on more than one file
+A kill at any moment costs the files in flight and nothing else: the journal gets a file's line when
+its image is whole. What depends on more than one file
 (duplicates, groups, splits) is left to pass 2, so the order in which workers finish is immaterial.
 """
 
+import functools
 import hashlib
 import json
-import multiprocessing
 import os
-import signal
-import sys
-import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+
 from mesocore import duplicates, pixels
-from mesocore.runtime import UserError, write_bytes
+from mesocore.parallel import in_parallel
+from mesocore.runtime import write_bytes
 from mesocore.sources import Candidate
+from mesocore.touchup import Donor, touch_up
 
 CHUNK = 32  # files a worker takes at a time: about 0.1 s of work
 
@@ -30,19 +29,22 @@ def convert_file(candidate: Candidate, out: Path, prep: pixels.Preparation) -> d
 
     The record of a file that cannot be used has `reason`, all others have `image` (path relative to
     `out`, named after the content of the original), `sha256` and `phash` (of the JPEG), `original`
-    (SHA-256 of the original file) and the header facts.
+    (SHA-256 of the original file), the header facts and, if assembly made the edit, `edit`.
     Raises `OSError` if `out` cannot be written.
     """
-    record = {"origin": candidate.origin, "stamp": stamp(candidate.path)}
+    record = {"origin": candidate.origin, "stamp": stamp(candidate)}
     try:
-        data = pixels.read_bytes(Path(candidate.path))
+        data = pixels.read_bytes(candidate.path)
         image, facts = pixels.decode(data)
+        original = hashlib.sha256(data).hexdigest()
+        if candidate.retouch:
+            image, record["edit"] = retouched(image, candidate)
+            original = hashlib.sha256(f"an edit of {original}".encode()).hexdigest()
         jpeg = pixels.encode_jpeg(pixels.prepare(image, prep), prep.quality)
     except pixels.BadImage as error:
-        return {**record, "reason": str(error)}
-    original = hashlib.sha256(data).hexdigest()
+        return {"origin": candidate.origin, "stamp": record["stamp"], "reason": str(error)}
     relative = f"images/{candidate.label}/{original[:20]}.jpg"
-    write_bytes(out / relative, jpeg)
+    _put(f"{out}/{relative}", jpeg)
     return {
         **record,
         "image": relative,
@@ -53,37 +55,74 @@ def convert_file(candidate: Candidate, out: Path, prep: pixels.Preparation) -> d
     }
 
 
-def stamp(path: str) -> str:
-    """Size and modification time: a file whose stamp has changed is converted again."""
+def _put(path: str, jpeg: bytes) -> None:
+    """Writes an image that is new, and replaces one that is there as a whole.
+
+    A file that is there may be what a kill left, or an equal file of another input that is in the
+    journal already. A new one is in no journal before it is whole, so it needs no rename, which
+    costs as much as the writing.
+    """
     try:
-        status = os.stat(path)
+        file = open(path, "xb", buffering=0)  # noqa: SIM115
+    except (FileExistsError, FileNotFoundError):
+        return write_bytes(path, jpeg)
+    with file:
+        left = memoryview(jpeg)
+        while left:
+            left = left[file.write(left) :]
+
+
+def retouched(image: Image.Image, candidate: Candidate) -> tuple[Image.Image, str]:
+    """An RGB photograph edited as its candidate says, and the edits, joined by "+".
+
+    What is drawn depends on the candidate's origin alone. Raises `BadImage` for either photograph.
+    """
+    face = candidate.retouch.face
+    if min(image.size) < pixels.MIN_SIDE:
+        raise pixels.BadImage(f"too small to edit: {image.width} x {image.height} pixels")
+
+    @functools.cache  # a session that is drawn anew may ask again
+    def donor() -> Donor:
+        other = pixels.open_rgb(candidate.retouch.donor)
+        return Donor(np.asarray(other), face.scaled(*other.size))
+
+    seed = int.from_bytes(hashlib.sha256(candidate.origin.encode()).digest()[:8])
+    rng = np.random.default_rng(seed)
+    session = touch_up(np.asarray(image), face.scaled(*image.size), rng, donor)
+    return Image.fromarray(session.image), "+".join(session.edits)
+
+
+def stamp(candidate: Candidate) -> str:
+    """Size and modification time of what is read: what has changed is converted again."""
+    files = [candidate.path, *([candidate.retouch.donor] if candidate.retouch else [])]
+    try:
+        found = [os.stat(path) for path in files]
     except OSError:
         return ""
-    return f"{status.st_size}:{status.st_mtime_ns}"
+    return "|".join(f"{status.st_size}:{status.st_mtime_ns}" for status in found)
 
 
-def read_journal(journal: Path) -> Iterator[dict]:
-    """The records of a journal, without what a crash tore."""
-    if not journal.exists():
-        return
-    with open(journal, encoding="utf-8") as file:
-        for line in file:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(record, dict) and "origin" in record:
-                yield record
+def read_journals(journals: Iterable[Path]) -> Iterator[dict]:
+    """The records of journals, without what a crash tore."""
+    for journal in journals:
+        with open(journal, encoding="utf-8") as file:
+            for line in file:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(record, dict) and "origin" in record:
+                    yield record
 
 
-def pending(candidates: list[Candidate], out: Path, journal: Path) -> list[Candidate]:
-    """The candidates that the journal does not yet answer for."""
+def pending(candidates: list[Candidate], out: Path, journals: Iterable[Path]) -> list[Candidate]:
+    """The candidates that the journals do not yet answer for."""
     done = {
         record["origin"]: record["stamp"]
-        for record in read_journal(journal)
+        for record in read_journals(journals)
         if "image" not in record or (out / record["image"]).exists()
     }
-    return [c for c in candidates if done.get(c.origin) != stamp(c.path) or not done[c.origin]]
+    return [c for c in candidates if done.get(c.origin) != stamp(c) or not done[c.origin]]
 
 
 def convert_all(
@@ -93,57 +132,19 @@ def convert_all(
 
     Raises `UserError` if a worker dies, and `OSError` if `out` cannot be written.
     """
-    chunks = _chunks(candidates, CHUNK)
     with open(journal, "a", encoding="utf-8") as log:
         log.write("\n")  # ends a line that a crash tore, so that it does not spoil the next
-        for records in _in_order_of_completion(chunks, out, prep, workers):
-            log.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        task = functools.partial(_convert_chunk, out=out, prep=prep)
+        for lines in in_parallel(task, _chunks(candidates, CHUNK), workers):
+            log.write("".join(lines))
             log.flush()
-            yield len(records)
+            yield len(lines)
 
 
-def _in_order_of_completion(
-    chunks: Iterable[list], out: Path, prep: pixels.Preparation, workers: int
-) -> Iterator[list[dict]]:
-    if workers <= 1:
-        for chunk in chunks:
-            yield _convert_chunk(chunk, out, prep)
-        return
-    # fork spares each worker the import of torch; macOS and Windows cannot fork safely
-    method = "fork" if sys.platform == "linux" else "spawn"
-    context = multiprocessing.get_context(method)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
-        chunks, running = iter(chunks), set()
-        try:
-            while True:
-                for chunk in islice(chunks, 3 * workers - len(running)):
-                    running.add(pool.submit(_convert_chunk, chunk, out, prep))
-                if not running:
-                    return
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    yield future.result()
-        except BrokenProcessPool:
-            raise UserError(
-                "a worker process died (out of memory?); run the same command again to go on"
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    parent = multiprocessing.parent_process()
-
-    def follow_parent() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=follow_parent, daemon=True).start()
-
-
-def _convert_chunk(chunk: list[Candidate], out: Path, prep: pixels.Preparation) -> list[dict]:
-    return [convert_file(candidate, out, prep) for candidate in chunk]
+def _convert_chunk(chunk: list[Candidate], out: Path, prep: pixels.Preparation) -> list[str]:
+    """The journal's lines; made here, so that the one parent has little to do."""
+    records = (convert_file(candidate, out, prep) for candidate in chunk)
+    return [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
 
 
 def _chunks(items: list, size: int) -> Iterator[list]:

@@ -1,10 +1,14 @@
 """From an assembled set to tensors: decoding once into a packed cache, then batches.
 
-A packed cache is one NumPy file per split and size. Its name carries the manifest's hash, so a set
-that was assembled anew never meets an old cache. It is mapped, not read: memory stays flat.
+A packed cache is one NumPy file per split and size. Its name carries the hash of the manifest as it
+is now, so a set that was assembled anew, or whose manifest was edited, never meets an old cache. It
+is mapped, not read: memory stays flat, and the system keeps what fits. On a GPU with room a split
+is kept there (`on_device`), and nothing has to be read or sent any more.
 """
 
+import functools
 import json
+import math
 import re
 import shutil
 from collections.abc import Iterator
@@ -20,11 +24,14 @@ from torchvision.transforms.v2 import functional as transforms
 
 from mesocore import assemble, embedded
 from mesocore.augment import augment
+from mesocore.parallel import in_parallel, workers_for
 from mesocore.pixels import Preparation, to_array
-from mesocore.runtime import UserError, progress, project_root
+from mesocore.runtime import UserError, free_bytes, progress, project_root, sha256_file
 
 SPLITS = ("train", "val", "test")
 EMBEDDED, EMBEDDED_COUNT = "synthfaces", 4800
+FULL = "150k"  # the tier of data/recipes/150k.yaml
+_BLOCK = 64  # images that a process packs at a time
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class FaceSet:
 
 
 def resolve(data: str | Path, count: int | None = None) -> Path:
-    """The assembled set behind the word `synthfaces` or a path.
+    """The assembled set behind the word `synthfaces` or `150k`, or a path.
 
     `synthfaces` is built on first use and kept in `data/synthfaces` (`data/synthfaces-COUNT` for
     another `count` than 4,800); `count` means nothing for a path. Raises `UserError` if a path
@@ -53,6 +60,12 @@ def resolve(data: str | Path, count: int | None = None) -> Path:
     if str(data) == EMBEDDED:
         return build_embedded(count or EMBEDDED_COUNT)
     folder = Path(data)
+    if str(data) == FULL and not is_assembled(folder):
+        folder = project_root() / "data" / FULL
+        if not is_assembled(folder):
+            recipe = f"data/recipes/{FULL}.yaml"
+            raise UserError(f"{FULL} is not built yet; data/README.md says what it takes: "
+                            f"mesocore assemble {recipe} --out data/{FULL}")  # fmt: skip
     if not is_assembled(folder):
         raise UserError(f"{folder} is no assembled set; make one: mesocore assemble {folder} --out")
     return folder
@@ -100,7 +113,7 @@ def mask(folder: Path, row: pd.Series) -> np.ndarray | None:
     """
     source, _, relative = row["origin"].partition("/")
     about = json.loads((folder / "assembly.json").read_text())
-    path = Path(about["sources"][source]) / embedded.mask_path(relative)
+    path = Path(about["sources"].get(source, "")) / embedded.mask_path(relative)
     if not path.is_file():
         return None
     size = preparation(folder).size
@@ -109,8 +122,8 @@ def mask(folder: Path, row: pd.Series) -> np.ndarray | None:
 
 
 def manifest_hash(folder: Path) -> str:
-    """SHA-256 of the set's manifest, as recorded when it was assembled."""
-    return json.loads((folder / "assembly.json").read_text())["manifest_sha256"]
+    """SHA-256 of the set's manifest as it is now: what a model was trained or measured on."""
+    return sha256_file(Path(folder) / "manifest.csv")
 
 
 def preparation(folder: Path) -> Preparation:
@@ -152,19 +165,60 @@ def _cache(folder: Path, split: str, size: int) -> Path:
 
 
 def _pack(folder: Path, table: pd.DataFrame, cache: Path, size: int) -> None:
+    """Written front to back: a full disk then is an error, where a mapped file would be a crash."""
     cache.parent.mkdir(exist_ok=True)
     current = manifest_hash(folder)[:12]
     for old in cache.parent.iterdir():
         if not re.fullmatch(rf".*-{current}\.npy", old.name):
             old.unlink()  # of an earlier manifest, or half written
-    half = cache.with_suffix(".part")
-    shape = (len(table), 3, size, size)
-    pixels = np.lib.format.open_memmap(half, "w+", np.uint8, shape)
+    half, shape = cache.with_suffix(".part"), (len(table), 3, size, size)
+    _check_room(cache, math.prod(shape))
     decode = Preparation(size=preparation(folder).size, quality=None)  # matched already
-    for row, path in enumerate(progress(table["path"], f"packing {cache.name}")):
-        pixels[row] = resize(torch.from_numpy(to_array(folder / path, decode)), size).numpy()
-    pixels.flush()
+    paths = [folder / path for path in table["path"]]
+    starts = range(0, len(paths), _BLOCK)
+    task = functools.partial(_decoded, paths=paths, prep=decode, size=size)
+    try:
+        with half.open("wb") as file, progress(None, f"packing {cache.name}", len(paths)) as bar:
+            about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, about)
+            first = file.tell()
+            for start, pixels in in_parallel(task, starts, workers_for(len(paths))):
+                file.seek(first + start * 3 * size * size)
+                file.write(pixels)
+                bar.update(len(pixels))
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise UserError(f"{cache} cannot be written: {error.strerror}; make room") from error
     half.replace(cache)
+
+
+def _check_room(cache: Path, needed: int) -> None:
+    free = free_bytes(cache)
+    if needed > free:
+        raise UserError(
+            f"the packed cache {cache} takes {needed / 1e9:.1f} GB and its disk has "
+            f"{free / 1e9:.1f} GB free; make room, or train at a smaller size"
+        )
+
+
+def _decoded(start: int, paths: list[Path], prep: Preparation, size: int) -> tuple[int, np.ndarray]:
+    """One block: its first row and uint8 (B, 3, size, size)."""
+    arrays = np.stack([to_array(path, prep) for path in paths[start : start + _BLOCK]])
+    return start, resize(torch.from_numpy(arrays), size).numpy()
+
+
+def on_device(data: FaceSet, device: torch.device | str, share: float = 0.5) -> FaceSet:
+    """The split on a GPU, if it takes at most `share` of the memory that is free there.
+
+    Otherwise, and on a CPU, as it is: its pixels stay in the mapped file, its labels in memory.
+    """
+    device = torch.device(device)
+    if device.type != "cuda" or data.images.nbytes > share * torch.cuda.mem_get_info(device)[0]:
+        return data
+    images = torch.empty(data.images.shape, dtype=torch.uint8, device=device)
+    for rows in range(0, len(data), 1024):  # a part at a time: the file may be larger than memory
+        images[rows : rows + 1024] = data.images[rows : rows + 1024].to(device)
+    return FaceSet(images, data.labels.to(device), data.table)
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -184,4 +238,5 @@ def batches(
     """
     order = torch.randperm(len(data), generator=generator)
     for rows in order.split(size):
+        rows = rows.to(data.images.device)
         yield augment(data.images[rows], augmentations, generator), data.labels[rows].float()

@@ -33,6 +33,10 @@ class Face:
         return cls((x - 0.15 * side, y - 0.08 * side), (x + 0.15 * side, y - 0.08 * side),
                    (x, y + 0.08 * side), (x, y + 0.22 * side))  # fmt: skip
 
+    def scaled(self, width: float, height: float) -> "Face":
+        """All positions times width and height: from shares of a picture to pixels."""
+        return Face(*((x * width, y * height) for x, y in self.points().tolist()))
+
     def points(self) -> np.ndarray:
         """float `(4, 2)`: eyes, nose, mouth."""
         return np.array([self.left_eye, self.right_eye, self.nose, self.mouth], dtype=float)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mesocore import duplicates
@@ -27,27 +28,26 @@ def exact_duplicates(table: pd.DataFrame) -> pd.Series:
     return reasons
 
 
-def group_names(table: pd.DataFrame, out: Path) -> pd.Series:
+def group_names(table: pd.DataFrame, out: Path, workers: int = 1) -> pd.Series:
     """A group for every row: near-duplicates, equal images and sidecar groups are joined.
 
     The name comes from the content of the group's members, so it does not depend on what else was
-    assembled. `table` has sha256, phash, image, original, key (sidecar group or None).
+    assembled. `table` has sha256, phash, image, original, key (sidecar group or None) and the index
+    0..N-1.
     """
-    table = table.reset_index(drop=True)
-    pairs = [*_chained(table["sha256"]), *_chained(table["key"].dropna())]
-    unique = table.drop_duplicates("sha256")
-    images = unique["image"].tolist()
-    near = duplicates.near_duplicates(
-        unique["phash"].tolist(), lambda i: (out / images[i]).read_bytes()
-    )
-    pairs += [(unique.index[i], unique.index[j]) for i, j in near]
+    unique = table.index[~table["sha256"].duplicated()].to_numpy()
+    files = [out / image for image in table["image"].iloc[unique]]
+    near = duplicates.near_duplicates(table["phash"].iloc[unique].tolist(), files, workers)
+    keys = table["key"].dropna()
+    pairs = np.concatenate([_chained(table["sha256"]), _chained(keys), unique[near]])
     component = pd.Series(duplicates.components(len(table), pairs))
     return "g" + table["original"].groupby(component).transform("min").str[:16]
 
 
-def _chained(keys: pd.Series) -> list[tuple[int, int]]:
-    """Pairs of rows that link all rows of equal key."""
-    pairs = []
-    for rows in keys[keys.duplicated(keep=False)].groupby(keys).groups.values():
-        pairs += zip(rows[:-1], rows[1:], strict=True)
-    return pairs
+def _chained(keys: pd.Series) -> np.ndarray:
+    """Pairs of rows that link all rows of equal key: int64 (P, 2)."""
+    codes = pd.factorize(keys)[0]
+    order = np.argsort(codes, kind="stable")
+    equal = codes[order[1:]] == codes[order[:-1]]
+    rows = keys.index.to_numpy()[order]
+    return np.stack([rows[:-1][equal], rows[1:][equal]], axis=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mesocore import duplicates, runtime
+from mesocore import duplicates, parallel, runtime
 
 
 @dataclass
@@ -47,7 +47,9 @@ def check(folder: Path, manifest: pd.DataFrame) -> Leakage:
     report.add("identical images in more than one split", _crossing(readable, "sha256"))
     paths, split = readable["path"], readable["split"]
     near = duplicates.near_duplicates(
-        readable["phash"].tolist(), lambda i: (folder / paths[i]).read_bytes()
+        readable["phash"].tolist(),
+        [folder / path for path in paths],
+        parallel.workers_for(len(paths)),
     )
     crossing = [f"{paths[i]} and {paths[j]}" for i, j in near if split[i] != split[j]]
     report.add("near-duplicates in more than one split", crossing)

@@ -8,6 +8,7 @@ to 8; of an animation or a multi-page file the first frame is taken; EXIF orient
 an ICC profile is dropped without being applied, as common dataset tools do.
 """
 
+import functools
 import hashlib
 import io
 import os
@@ -22,7 +23,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 MAX_PIXELS = 89_478_485  # Pillow's own limit of decompression-bomb safety (a quarter GiB of RGB)
 MAX_BYTES = 256 * 2**20
 MIN_SIDE = 64  # the smallest input of the models; below it, enlarging invents what is judged
+_ORIENTATION = 0x0112  # the EXIF tag
 _RESAMPLING = {"lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.NEAREST}
+
+
+Image.core.set_blocks_max(4)  # kept for the next image: fresh memory costs a page fault a page
 
 
 class BadImage(Exception):
@@ -64,7 +69,7 @@ class Preparation:
         return cls(**values)
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: str | Path) -> bytes:
     """The content of a regular file; raises `BadImage` if that cannot be had."""
     try:
         status = os.stat(path)
@@ -72,8 +77,8 @@ def read_bytes(path: Path) -> bytes:
             raise BadImage("not a regular file")
         if status.st_size > MAX_BYTES:
             raise BadImage(f"larger than {MAX_BYTES // 2**20} MiB")
-        with open(path, "rb") as file:
-            data = file.read()
+        with open(path, "rb", buffering=0) as file:
+            data = file.readall()
     except FileNotFoundError as error:
         broken = "broken symbolic link" if os.path.islink(path) else "cannot be read: not found"
         raise BadImage(broken) from error
@@ -122,7 +127,7 @@ def header_facts(image: Image.Image, size: int) -> dict:
     """
     tables = getattr(image, "quantization", None) or {}
     entries = [value for table in tables.values() for value in table]
-    digest = hashlib.sha256(repr(sorted(tables.items())).encode()).hexdigest()[:8]
+    digest = _digest(tuple((number, tuple(table)) for number, table in sorted(tables.items())))
     return {
         "format": image.format or "",
         "bytes": size,
@@ -130,15 +135,24 @@ def header_facts(image: Image.Image, size: int) -> dict:
         "height": image.height,
         "mode": image.mode,
         "progressive": bool(image.info.get("progressive") or image.info.get("interlace")),
-        "quantisation": round(float(np.mean(entries)), 3) if entries else 0.0,
+        "quantisation": round(sum(entries) / len(entries), 3) if entries else 0.0,
         "tables": digest if entries else "",
         "exif": "exif" in image.info,
         "icc": bool(image.info.get("icc_profile")),
     }
 
 
+@functools.lru_cache(maxsize=1024)
+def _digest(tables: tuple) -> str:
+    """Of quantisation tables; a set has few different ones."""
+    text = repr([(number, list(table)) for number, table in tables])
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
 def _oriented(image: Image.Image) -> Image.Image:
     try:
+        if image.getexif().get(_ORIENTATION, 1) == 1:
+            return image
         return ImageOps.exif_transpose(image)
     except Exception:  # broken EXIF is common in the wild and does not harm the pixels
         return image
@@ -157,7 +171,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def open_rgb(path: Path) -> Image.Image:
+def open_rgb(path: str | Path) -> Image.Image:
     """A file as an RGB image, EXIF-oriented and fully decoded. Raises `BadImage`."""
     return decode(read_bytes(path))[0]
 
@@ -188,10 +202,11 @@ def prepare(image: Image.Image, prep: Preparation) -> Image.Image:
 
 def encode_jpeg(image: Image.Image, quality: int) -> bytes:
     """Baseline JPEG, 4:2:0, standard Huffman tables, no metadata."""
-    bare = image.copy()
-    bare.info = {}  # Pillow would carry a comment over
+    if image.info:  # Pillow would carry a comment over
+        image = image.copy()
+        image.info = {}
     buffer = io.BytesIO()
-    bare.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
+    image.save(buffer, "JPEG", quality=quality, subsampling="4:2:0")
     return buffer.getvalue()
 
 

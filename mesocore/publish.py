@@ -4,6 +4,8 @@ Everything is derived from the journal in the order of `origin`, so that neither
 inputs nor an interruption shows in the result.
 """
 
+import os
+import sys
 from pathlib import Path
 
 import imagehash
@@ -11,7 +13,8 @@ import numpy as np
 import pandas as pd
 import PIL
 
-from mesocore import convert, grouping, runtime, splits
+from mesocore import convert, dataset_card, grouping, runtime, splits
+from mesocore.plan import Plan
 from mesocore.runtime import UserError
 from mesocore.sources import Candidate, kinds
 
@@ -23,64 +26,87 @@ ORIGINALS = [
     "origin", "format", "bytes", "width", "height", "mode", "progressive", "quantisation", "tables",
     "exif", "icc", "original",
 ]  # fmt: skip
+_NUMBERS = {"bytes": np.int64, "width": np.int64, "height": np.int64, "quantisation": float}
+_FLAGS = ("progressive", "exif", "icc")
+_FEW = {"format", "mode", "tables", "edit"}  # columns of few different words
 REJECTED = ["origin", "label", "source", "reason"]
 
 
-def publish(
-    candidates: list[Candidate],
-    unlabelled: list[tuple[str, str]],
-    out: Path,
-    settings: dict,
-    journal: Path,
-) -> None:
-    """From the journal of pass 1 to the files of a complete set in `out`.
+def publish(plan: Plan, out: Path, journals: list[Path], workers: int = 1) -> None:
+    """From the journals of pass 1 to the files of a complete set in `out`.
 
     Raises `UserError` if a class has no usable image; rejected.csv is there all the same.
     """
-    table = _table(candidates, journal)
+    table = _table(plan.candidates, journals)
     usable = table[table["reason"] == ""].reset_index(drop=True)
-    usable["group"] = grouping.group_names(usable, out)
+    usable["group"] = grouping.group_names(usable, out, workers)
     usable["reason"] = grouping.exact_duplicates(usable)
-    kept = usable[usable["reason"] == ""].copy()
-    none = pd.DataFrame(unlabelled, columns=["origin", "reason"])
-    none["label"], none["source"] = "", none["origin"].str.split("/").str[0]
-    rejected = pd.concat(
-        [table[table["reason"] != ""], usable[usable["reason"] != ""], none]
-    ).sort_values("origin")[REJECTED]
+    kept = usable[usable["reason"] == ""]
+    rejected = _rejected(table, usable, plan.unlabelled)
+    del table, usable
     write_csv(out / "rejected.csv", rejected)
     for label in ("real", "fake"):
         if not (kept["label"] == label).any():
             raise UserError(f"no usable {label} image; {out / 'rejected.csv'} lists the reasons")
-    stratum = kept["source"] + "/" + kinds(kept)
-    kept["split"] = splits.assign(
-        kept["group"], stratum, tuple(settings["split"]), settings["seed"]
-    )
-    kept["path"] = kept["image"]
+    settings = plan.settings
+    stratum = kept["source"].astype(object) + "/" + kinds(kept)
+    split = splits.assign(kept["group"], stratum, tuple(settings["split"]), settings["seed"])
+    kept = kept.assign(split=split, path=kept["image"])
     write_csv(out / "manifest.csv", kept[MANIFEST])
     write_csv(out / "originals.csv", kept[ORIGINALS])
     _sweep(out, set(kept["image"]))
     numbers = counts(kept, rejected)
-    runtime.write_json(out / "assembly.json", _description(settings, numbers, out))
+    description = _description(settings, numbers, out)
+    if plan.recipe:
+        runtime.write_text(
+            out / "README.md", dataset_card.text(plan.recipe, description, kept, rejected)
+        )
+    runtime.write_json(out / "assembly.json", description)
 
 
-def _table(candidates: list[Candidate], journal: Path) -> pd.DataFrame:
-    """The journal's last word on each candidate, sorted by origin; `reason` is "" if usable."""
-    latest = {record["origin"]: record for record in convert.read_journal(journal)}
-    table = pd.DataFrame([latest[c.origin] for c in candidates])
-    for column in (*ORIGINALS, "image", "sha256", "phash", "reason"):
-        if column not in table:
-            table[column] = None
-    table["reason"] = table["reason"].fillna("")
-    table["label"] = [c.label for c in candidates]
-    table["source"] = [c.source for c in candidates]
-    table["key"] = [c.group for c in candidates]
-    table["edit"] = [c.edit for c in candidates]
-    whole = {"bytes": np.int64, "width": np.int64, "height": np.int64}
-    return table.fillna(dict.fromkeys(whole, 0)).astype(whole)
+def _rejected(
+    table: pd.DataFrame, usable: pd.DataFrame, unlabelled: list[tuple[str, str]]
+) -> pd.DataFrame:
+    none = pd.DataFrame(unlabelled, columns=["origin", "reason"])
+    none["label"], none["source"] = "", none["origin"].str.split("/").str[0]
+    parts = [table[table["reason"] != ""], usable[usable["reason"] != ""], none]
+    return pd.concat([part[REJECTED] for part in parts]).sort_values("origin")
+
+
+def _table(candidates: list[Candidate], journals: list[Path]) -> pd.DataFrame:
+    """The journals' last word on each candidate, sorted by origin; `reason` is "" if usable.
+
+    Column by column, with equal words kept once, so that a large set fits.
+    """
+    row_of = {candidate.origin: row for row, candidate in enumerate(candidates)}
+    texts = ("image", "sha256", "phash", "original", "reason", "format", "mode", "tables", "edit")
+    columns = {name: [None] * len(candidates) for name in (*texts, *_NUMBERS, *_FLAGS)}
+    for record in convert.read_journals(journals):
+        row = row_of.get(record["origin"])
+        if row is not None:
+            for name, column in columns.items():
+                value = record.get(name)
+                column[row] = sys.intern(value) if name in _FEW and value else value
+    table = pd.DataFrame({name: _column(name, values) for name, values in columns.items()})
+    for name in ("label", "source", "origin"):
+        table[name] = pd.Series([getattr(c, name) for c in candidates], dtype=object)
+    table["key"] = pd.Series([c.group for c in candidates], dtype=object)
+    made = zip(columns["edit"], candidates, strict=True)
+    return table.assign(edit=[edit or candidate.edit for edit, candidate in made])
+
+
+def _column(name: str, values: list) -> np.ndarray:
+    if name in _NUMBERS:
+        return np.array([0 if value is None else value for value in values], _NUMBERS[name])
+    if name in _FLAGS:
+        return np.array([bool(value) for value in values])
+    return np.array(["" if value is None else value for value in values], dtype=object)
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    runtime.write_text(path, table.to_csv(index=False, lineterminator="\n"))
+    half = path.with_name(f".{path.name}.tmp")
+    table.to_csv(half, index=False, lineterminator="\n")  # a part at a time: memory stays flat
+    os.replace(half, path)
 
 
 def _sweep(out: Path, listed: set[str]) -> None:

@@ -121,9 +121,13 @@ def _one_or_all(values: list[float]) -> float | list[float]:
 
 
 def tier(data: Path) -> str:
-    """`synthfaces` for the embedded set and raw pictures of it, else `path` (DESIGN.md, tiers)."""
+    """`synthfaces` for the embedded set and raw pictures of it, `150k` for what that recipe made,
+    else `path` (DESIGN.md, tiers)."""
     file = Path(data) / "assembly.json"
-    sources = json.loads(file.read_text())["sources"] if file.is_file() else [Path(data).name]
+    about = json.loads(file.read_text()) if file.is_file() else {"sources": [Path(data).name]}
+    if about.get("recipe", {}).get("name") == dataset.FULL:
+        return dataset.FULL
+    sources = about["sources"]
     return dataset.EMBEDDED if list(sources) == [dataset.EMBEDDED] else "path"
 
 

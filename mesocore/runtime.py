@@ -5,6 +5,7 @@ which sums are taken, which shows in losses at 256 px, so it is fixed rather tha
 machine.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -12,6 +13,7 @@ import os
 import platform
 import random
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -113,16 +115,31 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def free_bytes(path: Path) -> int:
+    """Free bytes of the disk on which `path` lies or would lie."""
+    path = Path(path).absolute()
+    return shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes a file so that a reader, or a crash, sees the old one or the new one, never half."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
+        try:
+            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
+        except FileNotFoundError:
+            os.makedirs(folder, exist_ok=True)
+            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
+        with file:
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) :]
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mesocore.faceparts import Face
 from mesocore.runtime import UserError
 
 LABELS = {
@@ -32,8 +33,23 @@ GENERATED = "generated"  # the `edit` of a fake that is nobody's photograph
 
 
 @dataclass(frozen=True)
+class Retouch:
+    """An edit that is made while the original is converted.
+
+    `donor`: absolute path of the photograph that a splice takes from. `face`: where the parts of
+    the face are, in shares of width and height.
+    """
+
+    donor: str
+    face: Face
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """One labelled input. `path` is absolute; `origin` is `source/path within the source`."""
+    """One labelled input. `path` is absolute; `origin` is `source/path within the source`.
+
+    With `retouch` the input is not the file but an edit of it.
+    """
 
     path: str
     label: str
@@ -41,6 +57,7 @@ class Candidate:
     origin: str
     group: str | None = None
     edit: str = ""
+    retouch: Retouch | None = None
 
 
 @dataclass
@@ -62,7 +79,7 @@ def scan(folder: Path, name: str | None = None) -> Scan:
     name = name or folder.name
     candidates, unlabelled, sidecars = [], [], []
     for relative, reason in _walk(folder):
-        origin = f"{name}/{_printable(relative)}"
+        origin = f"{name}/{printable(relative)}"
         parents = relative.split("/")[:-1]
         label = _label([folder.name, *parents])
         if reason:
@@ -80,7 +97,7 @@ def scan(folder: Path, name: str | None = None) -> Scan:
     return Scan(sorted(candidates, key=lambda c: c.origin), sorted(unlabelled))
 
 
-def _printable(relative: str) -> str:
+def printable(relative: str) -> str:
     """A name that is not UTF-8 with its odd bytes written as \\xNN: manifests are text."""
     return os.fsencode(relative).decode("utf-8", "backslashreplace")
 

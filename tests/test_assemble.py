@@ -1,5 +1,6 @@
 """Assembly: manifest, duplicates, groups, splits, determinism, and kill -9 at any moment."""
 
+import io
 import json
 import os
 import shutil
@@ -9,13 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import imagehash
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
 from mesocore import assemble as assembling
-from mesocore import convert, duplicates, splits
+from mesocore import convert, duplicates, pixels, splits
 from mesocore.assemble import assemble, load
 from mesocore.runtime import UserError, sha256_file
 from tests.conftest import fill, picture
@@ -187,6 +189,30 @@ def test_near_duplicate_search_finds_what_a_full_comparison_finds():
     assert np.array_equal(duplicates.candidate_pairs(hashes), wanted)
 
 
+def test_hashes_are_those_of_imagehash(real_faces):
+    for path in sorted((real_faces / "openforensics/real").iterdir())[:20]:
+        for side in (64, 96, 256, 600):
+            image = pixels.prepare(pixels.open_rgb(path), pixels.Preparation(side))
+            jpeg = pixels.encode_jpeg(image, 90)
+            small = Image.open(io.BytesIO(jpeg))
+            small.draft("L", (64, 64))
+            assert duplicates.phash(jpeg) == str(imagehash.phash(small.convert("L")))
+    flat = pixels.encode_jpeg(Image.new("RGB", (64, 64), "grey"), 90)
+    assert duplicates.phash(flat) == str(imagehash.phash(Image.open(io.BytesIO(flat))))
+
+
+def test_workers_and_batches_do_not_change_near_duplicates(tmp_path):
+    fill(tmp_path, 12)
+    for path in sorted(tmp_path.iterdir())[:6]:
+        Image.open(path).save(tmp_path / f"again-{path.name}", quality=50)
+    files = sorted(tmp_path.iterdir())
+    hashes = ["0" * 16] * len(files)  # everything is a candidate
+    pairs = duplicates.near_duplicates(hashes, files)
+    named = {(files[i].name, files[j].name) for i, j in pairs}
+    assert named == {(f"{seed:05d}.jpg", f"again-{seed:05d}.jpg") for seed in range(6)}
+    assert np.array_equal(duplicates.near_duplicates(hashes, files, workers=2), pairs)
+
+
 def test_different_pictures_are_not_joined(real_faces, tmp_path):
     result = build(real_faces / "openforensics", tmp_path / "out")
     assert result.counts["accepted"] >= 119
@@ -202,6 +228,49 @@ def test_result_depends_on_neither_workers_nor_order_of_sources(source, tmp_path
     assemble(both[::-1], tmp_path / "b", size=64, workers=2, progress=False)
     assert tree(tmp_path / "a") == tree(tmp_path / "b")
     assert set(load(tmp_path / "a").manifest["source"]) == {"faces", "more"}
+
+
+def test_shards_merge_into_the_set_of_one_run(source, tmp_path):
+    shutil.copy(source / "real/00003.jpg", source / "fake/00003.jpg")
+    Image.open(source / "real/00001.jpg").save(source / "real/again.jpg", quality=40)
+    build(source, tmp_path / "whole")
+    out = tmp_path / "out"
+    for index in (2, 3):
+        done = build(source, out, shard=(index, 3))
+        assert f"shard {index}/3 is done" in done.to_text() and not (out / "manifest.csv").exists()
+    with pytest.raises(UserError, match="9 of 26 inputs .* not converted yet, the first is faces/"):
+        assembling.merge(out)
+    with pytest.raises(UserError, match="begun with seed 0, not 1"):
+        build(source, out, shard=(1, 3), seed=1)
+    build(source, out, shard=(1, 3))
+    assembling.merge(out)
+    assert tree(out) == tree(tmp_path / "whole")
+    assert assembling.merge(out).already_complete
+
+
+def test_one_run_finishes_what_shards_began(source, tmp_path, monkeypatch):
+    build(source, tmp_path / "whole")
+    build(source, tmp_path / "out", shard=(1, 2))
+    redone = []
+    genuine = convert.convert_file
+    monkeypatch.setattr(
+        convert, "convert_file", lambda c, *rest: redone.append(c.origin) or genuine(c, *rest)
+    )
+    build(source, tmp_path / "out")
+    assert len(redone) == 12
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/4"])
+def test_a_shard_is_a_part_of_a_whole(text):
+    assert assembling.parse_shard("2/8") == (2, 8)
+    with pytest.raises(UserError, match="is no part of a whole"):
+        assembling.parse_shard(text)
+
+
+def test_merging_what_was_never_begun(tmp_path):
+    with pytest.raises(UserError, match="holds no shards"):
+        assembling.merge(tmp_path)
 
 
 def test_sources_of_one_name_are_told_apart(source, tmp_path):

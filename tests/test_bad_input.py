@@ -224,30 +224,38 @@ def test_a_folder_with_other_things_in_it_is_left_alone(source, tmp_path):
 @pytest.mark.parametrize("victim", ["image", "journal", "manifest.csv"])
 def test_a_full_disk_is_one_line_and_can_be_resumed(source, tmp_path, monkeypatch, victim):
     full = OSError(errno.ENOSPC, "No space left on device")
-    writes = []
+    images = []
 
-    def write_bytes(path, data):
-        writes.append(path)
-        is_image = Path(path).suffix == ".jpg"
-        if Path(path).name == victim or (victim == "image" and is_image and len(writes) > 10):
+    def put(path, jpeg):
+        images.append(path)
+        if len(images) > 10:
+            Path(path).write_bytes(jpeg[:100])
             raise full
-        genuine(path, data)
+        genuine(path, jpeg)
 
-    def full_device(*_, **__):
-        return open("/dev/full", "w")
+    def full_table(*_):
+        raise full
 
-    genuine = runtime.write_bytes
-    monkeypatch.setattr(runtime, "write_bytes", write_bytes)
-    monkeypatch.setattr(convert, "write_bytes", write_bytes)
-    if victim == "journal":
-        monkeypatch.setattr(convert, "open", full_device, raising=False)
+    def full_journal(path, *rest, **more):
+        return open("/dev/full", "w") if str(path).endswith(".jsonl") else open(path, *rest, **more)
+
+    genuine = convert._put
+    if victim == "image":
+        monkeypatch.setattr(convert, "_put", put)
+    elif victim == "journal":
+        monkeypatch.setattr(convert, "open", full_journal, raising=False)
+    else:
+        monkeypatch.setattr(assembling.publish, "_write_csv", full_table)
     with pytest.raises(
         UserError, match="the disk of .*out is full; .*same command again"
     ) as caught:
         build(source, tmp_path / "out")
     assert "\n" not in str(caught.value)
     monkeypatch.undo()
-    assert build(source, tmp_path / "out").counts["accepted"] == 24
+    result = build(source, tmp_path / "out")
+    assert result.counts["accepted"] == 24
+    for row in result.manifest.itertuples():
+        assert runtime.sha256_file(result.out / row.path) == row.sha256
 
 
 def test_a_read_only_place_is_one_line(source, tmp_path, monkeypatch):

@@ -1,7 +1,5 @@
 """The packed cache: right pixels, right labels, never stale."""
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -37,14 +35,49 @@ def test_another_size_is_a_resize(faces):
     assert dataset.load(faces, "val", size=96).images.shape[1:] == (3, 96, 96)
 
 
-def test_a_new_manifest_never_meets_an_old_cache(faces):
-    dataset.load(faces, "val")
+def test_a_changed_manifest_never_meets_an_old_cache(faces):
+    before = dataset.load(faces, "val")
     old = {p.name for p in (faces / ".cache").iterdir()}
-    about = json.loads((faces / "assembly.json").read_text())
-    about["manifest_sha256"] = "0" * 64
-    (faces / "assembly.json").write_text(json.dumps(about))
-    dataset.load(faces, "val")
+    manifest = (faces / "manifest.csv").read_text().splitlines(keepends=True)
+    first = next(line for line in manifest if ",val," in line)
+    (faces / "manifest.csv").write_text("".join(line for line in manifest if line != first))
+    after = dataset.load(faces, "val")
+    assert torch.equal(after.images, before.images[1:])
     assert old.isdisjoint(p.name for p in (faces / ".cache").iterdir())
+
+
+def test_processes_pack_the_same_cache(faces, tmp_path, monkeypatch):
+    table = dataset.read_manifest(faces)
+    monkeypatch.setattr(dataset, "_BLOCK", 4)
+    for workers in (1, 2):
+        monkeypatch.setattr(dataset, "workers_for", lambda _, workers=workers: workers)
+        dataset._pack(faces, table, tmp_path / f"cache{workers}/all.npy", 64)
+    pixels = np.load(tmp_path / "cache1/all.npy")
+    assert (tmp_path / "cache2/all.npy").read_bytes() == (tmp_path / "cache1/all.npy").read_bytes()
+    assert np.array_equal(pixels, dataset.load(faces, "all").images)
+
+
+def test_a_full_disk_is_noticed_before_packing(faces, monkeypatch):
+    monkeypatch.setattr(dataset, "free_bytes", lambda _: 1000)
+    with pytest.raises(UserError, match="packed cache .* make room"):
+        dataset.load(faces, "train")
+    assert not list((faces / ".cache").iterdir())
+
+
+def test_a_split_stays_on_the_cpu_or_moves_where_there_is_room(faces, monkeypatch):
+    data = dataset.load(faces, "val")
+    assert dataset.on_device(data, "cpu") is data
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (data.images.nbytes, 0))
+    assert dataset.on_device(data, "cuda") is data  # half of it would have to be enough
+
+
+def test_the_full_tier_says_how_it_is_built(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "project_root", lambda: tmp_path)
+    with pytest.raises(UserError, match="mesocore assemble data/recipes/150k.yaml"):
+        dataset.resolve("150k")
+    assembled_set(tmp_path / "data", per_class=5)
+    (tmp_path / "data/set").rename(tmp_path / "data/150k")
+    assert dataset.resolve("150k") == tmp_path / "data/150k"
 
 
 def test_a_cache_that_was_cut_short_is_not_used(faces):

@@ -1,0 +1,61 @@
+"""Processes that share a list of tasks, and die with their parent."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+
+from mesocore.runtime import UserError
+
+_FROM = 200  # files; below it, starting processes costs more than it saves
+
+
+def workers_for(files: int) -> int:
+    """How many processes so many files are worth: one a core, or none but this one."""
+    return (os.cpu_count() or 1) if files >= _FROM else 1
+
+
+def in_parallel(task: Callable, items: Iterable, workers: int) -> Iterator:
+    """Yields task(item) for each item, in the order of completion, from `workers` processes.
+
+    Raises `UserError` if a worker dies.
+    """
+    if workers <= 1:
+        yield from map(task, items)
+        return
+    # fork spares each worker the import of torch; macOS and Windows cannot fork safely
+    method = "fork" if sys.platform == "linux" else "spawn"
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+        items, running = iter(items), set()
+        try:
+            while True:
+                for item in islice(items, 3 * workers - len(running)):
+                    running.add(pool.submit(task, item))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool:
+            raise UserError(
+                "a worker process died (out of memory?); run the same command again to go on"
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    parent = multiprocessing.parent_process()
+
+    def follow_parent() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow_parent, daemon=True).start()
