@@ -144,7 +144,7 @@ def train_command(
         str, typer.Option(help="of training: fp32, bf16, or on a GPU fp16")
     ] = train.TrainConfig.precision,
     channels_last: Annotated[
-        bool, typer.Option("--channels-last", help="another memory layout; may be faster")
+        bool, typer.Option("--channels-last", help="lay weights out as images are; may be faster")
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="of weights, order and augmentation")] = 0,
     init: Annotated[

@@ -36,7 +36,7 @@ class TrainConfig:
     ema: float = 0.0  # decay a step of the weights' moving average, which is judged; 0: none
     patience: int = 0  # epochs without a better validation ROC AUC that end the run; 0: never
     precision: str = "fp32"  # of training; bf16 is faster where it is built in, fp16 needs a GPU
-    channels_last: bool = False  # memory layout N, H, W, C: the same values, other speed
+    channels_last: bool = False  # weights lie as N, H, W, C, as images do: same values, other speed
     seed: int = 0
     init: str | None = None  # a run of the same model, whose weights training starts from
     prune: float = 0.0  # share of weights that is masked from the first step on (prune.py)

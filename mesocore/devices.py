@@ -25,9 +25,12 @@ def accelerator(precision: str = "fp32") -> Accelerator:
     AcceleratorState._reset_state()  # or a notebook's second run could have no other precision
     cpu = not (torch.cuda.is_available() or torch.xpu.is_available())
     try:
-        return Accelerator(cpu=cpu, mixed_precision=MIXED[precision])
-    except ValueError as error:
-        raise UserError(f"this machine cannot train in {precision}; use fp32 or bf16") from error
+        found = Accelerator(cpu=cpu, mixed_precision=MIXED[precision])
+    except ValueError:
+        found = None
+    if found is None or (precision != "fp32" and not found.native_amp):
+        raise UserError(f"this machine cannot train in {precision}; use fp32 or bf16")
+    return found
 
 
 def is_main_process() -> bool:

@@ -145,8 +145,6 @@ def _backward(
     """Adds a batch's share of the step's gradient; processes exchange theirs with the last one."""
     accelerator = trainer.accelerator
     images, labels = images.to(accelerator.device), labels.to(accelerator.device)
-    if trainer.config.channels_last:
-        images = images.contiguous(memory_format=torch.channels_last)
     with nullcontext() if last else accelerator.no_sync(trainer.objective):
         loss = trainer.objective(images, labels)
         # processes' gradients are averaged: the share is one of all their images

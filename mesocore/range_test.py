@@ -27,8 +27,8 @@ def range_test(
     """Trains for at most `steps` steps on the train split, at rates from `lowest` to `highest`.
 
     Returns a row a step: `learning_rate`, `loss` before the step, and `smoothed`, its moving
-    average without the bias of the start. It ends early where the smoothed loss is four times its lowest
-    or not finite. Nothing is saved; of `config` the schedule and the epochs do not count.
+    average without the bias of the start. It ends early where the smoothed loss is four times its
+    lowest or not finite. Nothing is saved; of `config` the schedule and the epochs do not count.
     """
     setup(config.seed)
     trainer = loop.prepare(initial_model(config)[0], config, devices.accelerator(config.precision))
