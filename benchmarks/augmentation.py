@@ -4,10 +4,10 @@
     python benchmarks/augmentation.py DATA ROW...    # trains these rows alone
 
 DATA is `synthfaces` or the folder of an assembled set; either is trained on at 128 px and the
-course's settings, a set of real faces for 8 epochs in bf16 in place of 24: a reduced scale. Cost of
-6,300 real faces on one thread at 2.8 GHz: about 6 minutes a run, 2.5 hours in all. Runs are kept in
-runs/augmentation/SET and continued when interrupted, so two processes may train different rows
-(MESO_THREADS=1 each).
+course's settings, a set of real faces for 8 epochs in bf16 in place of 24: a reduced scale.
+Estimated cost for 6,300 real faces on one thread of a busy 2-core machine: about 6 minutes a run,
+2.5 hours in all. Runs are kept in runs/augmentation/SET and continued when interrupted, so two
+processes may train different rows (MESO_THREADS=1 each).
 
 Validation and test images are never augmented. To be measured under compression they are saved once
 as JPEGs of one quality, all alike. What is chosen is chosen on val; test is read once, at the end.

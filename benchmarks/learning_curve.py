@@ -5,9 +5,9 @@
 
 Meso-4 at 128 px and the course's settings, three seeds a size. Each size is half of the next, in
 nested subsets of whole groups; every run takes as many steps as 8 epochs of the whole set, so that
-data differ and training time does not. Cost of 6,300 real faces on one thread at 2.8 GHz, in bf16:
-about 6 minutes a run, 1.5 hours in all. Validation, where the epoch is chosen, is always the whole
-split. DATA is `synthfaces` or the folder of an assembled set. Runs are kept in
+data differ and training time does not. Estimated cost for 6,300 real faces on one thread of a busy
+2-core machine: about 6 minutes a run, 1.5 hours in all. Validation, where the epoch is chosen, is
+always the whole split. DATA is `synthfaces` or the folder of an assembled set. Runs are kept in
 runs/learning-curve/SET and continued when interrupted. Test is read once, at the end. The law is
 fitted to 1 - ROC AUC of the runs; 150k images in all are 105,000 for training. Writes
 results/synthfaces/learning-curve.json or results/real/SET-learning-curve.json.

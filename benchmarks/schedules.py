@@ -1,10 +1,10 @@
 """Schedules and peaks compared on the embedded set: `python benchmarks/schedules.py [ROW...]`.
 
 Meso-4 at the course's settings for 12 epochs, three seeds a row, all but schedule and peak alike.
-It looks at validation alone: a schedule is chosen, nothing is reported. Cost on one thread at 2.8
-GHz: about 5 minutes a run, 1.7 hours in all. Runs are kept in runs/schedules and continued when
-interrupted; with ROWs, only these are trained. Writes results/synthfaces/schedules.json: validation
-ROC AUC by epoch.
+It looks at validation alone: a schedule is chosen, nothing is reported. Estimated cost on one
+thread of a busy 2-core machine: about 5 minutes a run, 1.7 hours in all. Runs are kept in
+runs/schedules and continued when interrupted; with ROWs, only these are trained. Writes
+results/synthfaces/schedules.json: validation ROC AUC by epoch.
 """
 
 import sys
