@@ -1,7 +1,12 @@
 """mesocore: the importable half of mesonet-course (face-forgery detection with MesoNet)."""
 
+import warnings
+
 __all__ = ["UserError", "setup"]
 __version__ = "0.1.0"
+
+# accelerate imports tqdm's notebook bars, which nothing here uses, and tqdm misses their widgets
+warnings.filterwarnings("ignore", message="IProgress not found")
 
 
 def __getattr__(name: str):

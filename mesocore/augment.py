@@ -78,23 +78,32 @@ def parse(augmentations: str) -> list[str]:
     return [name for name in NAMES if name in names]
 
 
-def augment(images: Tensor, augmentations: str, generator: torch.Generator) -> Tensor:
+def augment(
+    images: Tensor,
+    augmentations: str,
+    generator: torch.Generator,
+    batch: int | None = None,
+    own: slice = slice(None),
+) -> Tensor:
     """uint8 `(N, 3, S, S)` -> the same, each augmentation done to about half of the images.
 
     What happens depends on the generator's state alone, and torch's own random state is left as it
-    was: dropout does not change when an augmentation is added.
+    was: dropout does not change when an augmentation is added. `images` may be the part `own` of a
+    batch of `batch` images; then what happens to them is what would happen in the whole batch.
     """
     names = parse(augmentations)
-    images = images.clone()
+    images, batch = images.clone(), len(images) if batch is None else batch
     if FLIP in names:
-        flip = torch.rand(len(images), generator=generator) < CHANCE
+        flip = (torch.rand(batch, generator=generator) < CHANCE)[own]
         images[flip] = functional.horizontal_flip(images[flip])
     others = [name for name in names if name != FLIP]
     if not others:
         return images
+    seeds = torch.randint(2**62, (batch,), generator=generator)[own]  # one an image
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-        for name in others:
-            for row in (torch.rand(len(images)) < CHANCE).nonzero()[:, 0].tolist():
-                images[row] = EACH[name](images[row])
+        for row, seed in enumerate(seeds.tolist()):
+            torch.manual_seed(seed)
+            for name, chance in zip(others, torch.rand(len(others)).tolist(), strict=True):
+                if chance < CHANCE:
+                    images[row] = EACH[name](images[row])
     return images

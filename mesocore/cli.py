@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from mesocore import assemble as assembling
 from mesocore import audit as auditing
@@ -14,6 +15,7 @@ from mesocore import (
     card,
     checkpoint,
     dataset,
+    devices,
     doctor,
     embedded,
     fetch,
@@ -25,7 +27,21 @@ from mesocore import (
 )
 from mesocore.runtime import UserError, command_line, environment, setup, write_json, write_text
 
+
+class Commands(TyperGroup):
+    """The commands; Ctrl-C ends any of them with one line and exit status 130."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            said = str(stop) or "interrupted; the same command goes on"
+            print(f"mesocore: {said}", file=sys.stderr)
+            raise typer.Exit(130) from stop
+
+
 typer_app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,12 +57,6 @@ def app() -> None:
     except UserError as error:
         print(f"mesocore: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print(
-            "mesocore: interrupted; the same command goes on (train: with --resume)",
-            file=sys.stderr,
-        )
-        sys.exit(130)
 
 
 @typer_app.command()
@@ -141,16 +151,36 @@ def train_command(
     ],
     data: Annotated[str, typer.Option(help="an assembled set, or the word synthfaces")],
     out: Annotated[Path, typer.Option(help="the run's folder")],
-    epochs: Annotated[int, typer.Option(min=1)] = train.TrainConfig.epochs,
+    epochs: Annotated[
+        int, typer.Option(min=1, help="passes over the training split")
+    ] = train.TrainConfig.epochs,
     size: Annotated[int, typer.Option(help="pixels a side")] = train.TrainConfig.size,
-    batch_size: Annotated[int, typer.Option(min=2)] = train.TrainConfig.batch_size,
+    batch_size: Annotated[
+        int, typer.Option(min=2, help="images of all processes together")
+    ] = train.TrainConfig.batch_size,
     learning_rate: Annotated[
         float, typer.Option(help="the peak of the schedule")
     ] = train.TrainConfig.learning_rate,
+    schedule: Annotated[
+        str, typer.Option(help="of the learning rate: cosine, one-cycle or constant")
+    ] = train.TrainConfig.schedule,
+    warmup: Annotated[
+        float, typer.Option(help="share of the steps over which the learning rate rises")
+    ] = train.TrainConfig.warmup,
+    accumulate: Annotated[
+        int, typer.Option(min=1, help="batches whose gradients make one step")
+    ] = train.TrainConfig.accumulate,
+    weight_decay: Annotated[float, typer.Option(help="of AdamW")] = train.TrainConfig.weight_decay,
     dropout: Annotated[float | None, typer.Option(help="share  [default: the model's own]")] = None,
     augment: Annotated[
         str, typer.Option(help="none, or some of flip+jpeg+blur+resize+noise+colour")
     ] = train.TrainConfig.augment,
+    images: Annotated[
+        int, typer.Option(min=0, help="train on so many, in whole groups; 0: all")
+    ] = train.TrainConfig.images,
+    balanced_sampling: Annotated[
+        bool, typer.Option("--balanced-sampling", help="draw both classes equally often")
+    ] = False,
     label_smoothing: Annotated[float, typer.Option(help="0.1: targets 0.05 and 0.95")] = 0.0,
     clip_norm: Annotated[float, typer.Option(help="largest norm of a gradient; 0: any")] = 0.0,
     ema: Annotated[
@@ -160,15 +190,21 @@ def train_command(
         int, typer.Option(help="stop after so many epochs without a better one; 0: never")
     ] = 0,
     precision: Annotated[
-        str, typer.Option(help="of training: fp32 or bf16")
+        str, typer.Option(help="of training: fp32, bf16, or on a GPU fp16")
     ] = train.TrainConfig.precision,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    channels_last: Annotated[
+        bool, typer.Option("--channels-last", help="lay weights out as images are; may be faster")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="of weights, order and augmentation")] = 0,
     init: Annotated[
         Path | None, typer.Option(help="a run of the same model to start from (fine-tuning)")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
 ) -> None:
-    """Train a model; the best epoch by validation ROC AUC is what the run keeps."""
+    """Train a model; the best epoch by validation ROC AUC is what the run keeps.
+
+    On several devices: torchrun --nproc-per-node N -m mesocore train ..., or accelerate launch.
+    """
     config = train.TrainConfig(
         model,
         data,
@@ -176,17 +212,26 @@ def train_command(
         size,
         batch_size,
         learning_rate,
-        dropout=dropout,
-        augment=augment,
+        schedule,
+        warmup,
+        accumulate,
+        weight_decay,
+        dropout,
+        augment,
+        images,
+        balanced_sampling,
         label_smoothing=label_smoothing,
         clip_norm=clip_norm,
         ema=ema,
         patience=patience,
         precision=precision,
+        channels_last=channels_last,
         seed=seed,
         init=str(init) if init else None,
     )
     history = train.train(config, out, resume)
+    if not devices.is_main_process():
+        return
     best = history.loc[history["val_roc_auc"].idxmax()]
     print(
         f"{out}: best of {len(history)} epochs is {best['epoch']:.0f}, "

@@ -7,6 +7,7 @@ is kept there (`on_device`), and nothing has to be read or sent any more.
 """
 
 import functools
+import hashlib
 import json
 import math
 import re
@@ -229,14 +230,44 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 
 def batches(
-    data: FaceSet, size: int, generator: torch.Generator, augmentations: str
+    data: FaceSet,
+    size: int,
+    generator: torch.Generator,
+    augmentations: str,
+    balanced: bool = False,
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
 
     `augmentations` as in "flip+jpeg" (augment.py), or "none". They and the order depend on the
-    generator's state alone. The last batch may be smaller.
+    generator's state alone. The last batch may be smaller. `balanced` draws as many images with
+    replacement, both classes equally often. `share` is (k, n): of each batch the images k, k + n,
+    k + 2n, ..., which together with those of the other k are the batch of (0, 1).
     """
-    order = torch.randperm(len(data), generator=generator)
-    for rows in order.split(size):
-        rows = rows.to(data.images.device)
-        yield augment(data.images[rows], augmentations, generator), data.labels[rows].float()
+    first, step = share
+    for rows in _order(data.labels.cpu(), generator, balanced).split(size):
+        own = slice(first, None, step)
+        mine = rows[own].to(data.images.device)
+        images = augment(data.images[mine], augmentations, generator, len(rows), own)
+        yield images, data.labels[mine].float()
+
+
+def _order(labels: Tensor, generator: torch.Generator, balanced: bool) -> Tensor:
+    if not balanced:
+        return torch.randperm(len(labels), generator=generator)
+    weights = 1 / torch.bincount(labels)[labels].double()
+    return torch.multinomial(weights, len(labels), replacement=True, generator=generator)
+
+
+def subset(data: FaceSet, images: int) -> FaceSet:
+    """The first whole groups, in an order by their names' hashes, that hold at least `images`.
+
+    Smaller subsets lie in larger ones. Raises `UserError` if there are fewer images.
+    """
+    if images > len(data):
+        raise UserError(f"{images} training images were asked for; the set has {len(data)}")
+    by_hash = data.table["group"].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
+    order = np.argsort(by_hash.to_numpy(), kind="stable")  # a group's images follow one another
+    last = by_hash.iloc[order[images - 1]]
+    rows = np.flatnonzero(by_hash <= last)
+    return FaceSet(data.images[rows], data.labels[rows], data.table.iloc[rows])

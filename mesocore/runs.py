@@ -1,21 +1,24 @@
 """A run's folder while it is trained: its settings, the state that resuming needs, its history.
 
 No file here is a pickle. `last.safetensors` holds all that outlives an epoch: the weights, the
-optimiser's moments, the weights' EMA if there is one, and the history so far.
+optimiser's moments, the weights' EMA if there is one, the loss scale of fp16, and the history so
+far. `history.csv` and the TensorBoard log are written from that history.
 """
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
-import torch
 from safetensors import safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 
+from mesocore.loop import Trainer
 from mesocore.runtime import UserError, write_bytes, write_json, write_text
 
 STATE, CONFIG, HISTORY = "last.safetensors", "config.json", "history.csv"
+LOG = "tensorboard"
 MOVED = ("data", "init")  # folders may have moved; hashes say whether they are the same
 
 
@@ -42,28 +45,22 @@ def open_run(out: Path, settings: dict, defaults: dict, resume: bool) -> None:
         raise UserError(f"{out} was started with other settings ({was}); use those to resume")
 
 
-def save_state(
-    out: Path,
-    model: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    ema: nn.Module | None,
-    rows: list[dict],
-) -> None:
-    """Writes the state after an epoch, then the history, each at once or not at all."""
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
+def save_state(out: Path, trainer: Trainer, rows: list[dict]) -> None:
+    """Writes the state after an epoch, at once or not at all."""
+    tensors = {f"model.{name}": value for name, value in trainer.model.state_dict().items()}
+    for index, moments in trainer.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-    if ema is not None:
-        tensors |= {f"ema.{name}": value for name, value in ema.state_dict().items()}
+    if trainer.ema is not None:
+        tensors |= {f"ema.{name}": value for name, value in trainer.ema.state_dict().items()}
     tensors = {name: value.contiguous() for name, value in tensors.items()}
-    write_bytes(out / STATE, save(tensors, metadata={"history": json.dumps(rows)}))
-    _write_history(out, rows)
+    metadata = {"history": json.dumps(rows)}
+    if trainer.accelerator.scaler is not None:
+        metadata["scaler"] = json.dumps(trainer.accelerator.scaler.state_dict())
+    write_bytes(out / STATE, save(tensors, metadata=metadata))
 
 
-def restore(
-    out: Path, model: nn.Module, optimiser: torch.optim.Optimizer, ema: nn.Module | None
-) -> list[dict]:
-    """Puts the saved state back and returns the history; no rows if no epoch had ended."""
+def restore(out: Path, trainer: Trainer) -> list[dict]:
+    """Puts the saved state into `trainer` and returns the history, empty if no epoch had ended."""
     if not (out / STATE).exists():
         return []
     parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimiser": {}, "ema": {}}
@@ -71,19 +68,52 @@ def restore(
         for key in file.keys():  # noqa: SIM118 (not a dict)
             part, name = key.split(".", 1)
             parts[part][name] = file.get_tensor(key)
-        rows = json.loads(file.metadata()["history"])
-    model.load_state_dict(parts["model"])
-    if ema is not None:
-        ema.load_state_dict(parts["ema"])
+        metadata = {key: json.loads(value) for key, value in file.metadata().items()}
+    trainer.model.load_state_dict(parts["model"])
+    if trainer.ema is not None:
+        trainer.ema.load_state_dict(parts["ema"])
     moments: dict[int, dict[str, Tensor]] = {}
     for key, value in parts["optimiser"].items():
         index, name = key.split(".", 1)
         moments.setdefault(int(index), {})[name] = value
-    groups = optimiser.state_dict()["param_groups"]
-    optimiser.load_state_dict({"state": moments, "param_groups": groups})
-    _write_history(out, rows)  # the kill may have come between the state and the history
-    return rows
+    groups = trainer.optimiser.state_dict()["param_groups"]
+    trainer.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+    if trainer.accelerator.scaler is not None:
+        trainer.accelerator.scaler.load_state_dict(metadata["scaler"])
+    return metadata["history"]
 
 
-def _write_history(out: Path, rows: list[dict]) -> None:
-    write_text(out / HISTORY, pd.DataFrame(rows).to_csv(index=False))
+class Log:
+    """`history.csv` and a TensorBoard log of the epochs so far, both begun anew from `rows`.
+
+    So a resumed run has every epoch once, wherever it was killed. `tensorboard --logdir runs` shows
+    the logs of several runs. A process that does not `write` has a log that does nothing.
+    """
+
+    def __init__(self, out: Path, rows: list[dict], write: bool = True):
+        self.out, self.writer = out, None
+        if not write:
+            return
+        from torch.utils.tensorboard import SummaryWriter  # slow, and only training needs it
+
+        shutil.rmtree(out / LOG, ignore_errors=True)
+        self.writer = SummaryWriter(str(out / LOG))
+        for epoch in range(len(rows)):
+            self.add(rows[: epoch + 1])
+
+    def add(self, rows: list[dict]) -> None:
+        """Writes the last of `rows`, a finished epoch."""
+        if self.writer is None:
+            return
+        write_text(self.out / HISTORY, pd.DataFrame(rows).to_csv(index=False))
+        for name, value in rows[-1].items():
+            if name != "epoch":
+                self.writer.add_scalar(name, value, rows[-1]["epoch"])
+        self.writer.flush()
+
+    def __enter__(self) -> "Log":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.writer is not None:
+            self.writer.close()

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from mesocore import cli
 from tests.factories import write_images
 
 
@@ -172,3 +174,14 @@ def test_prune_says_what_is_left_and_names_mistakes(work):
         done = prune(work / run, *options)
         assert done.returncode == 2 and said in done.stderr, done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_an_interruption_is_one_line_that_says_how_to_go_on(monkeypatch, tmp_path):
+    def interrupted(*_):
+        raise KeyboardInterrupt("interrupted in epoch 3 of 9; --resume goes on")
+
+    monkeypatch.setattr(cli.train, "train", interrupted)
+    command = ["train", "meso4", "--data", "set", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(cli.typer_app, command)
+    assert done.exit_code == 130
+    assert done.stderr == "mesocore: interrupted in epoch 3 of 9; --resume goes on\n"

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from mesocore import prune, train
+from mesocore import loop, prune, train
 from mesocore.checkpoint import load_detector
 from mesocore.cost import complexity
 from mesocore.models import build
@@ -162,9 +162,9 @@ def test_a_pruned_run_keeps_its_share_after_saving_and_resumes(dense_run, tmp_pa
     kept = load_detector(tmp_path / "whole").model
     assert not prune.masked(kept)
     assert prune.sparsity(kept).loc["all", "share"] == pytest.approx(0.2, abs=0.001)
-    run_epoch = train._run_epoch
+    run_epoch = loop.run_epoch
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(train, "_run_epoch", lambda *a: run_epoch(*a) if a[-1] < 2 else _stop())
+        patch.setattr(loop, "run_epoch", lambda *a: run_epoch(*a) if a[-1] < 2 else _stop())
         train.train(config, tmp_path / "broken")
     train.train(config, tmp_path / "broken", resume=True)
     for name in ("model.safetensors", "last.safetensors", "history.csv"):

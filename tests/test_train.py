@@ -12,14 +12,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mesocore import dataset, train
+from mesocore import dataset, devices, loop, schedule, train
 from mesocore.checkpoint import load_detector
 from mesocore.evaluate import point_metrics
 from mesocore.models import CHOSEN, build
 from mesocore.runtime import UserError
 from tests.factories import assembled_set
 
+EPOCH_SECONDS = 0.5  # of a run here, roughly
 FILES = ["config.json", "history.csv", "last.safetensors", "model.safetensors", "model.json"]
 
 
@@ -106,7 +108,8 @@ def test_a_run_records_its_parts_and_not_a_name_that_may_change(faces):
 
 EVERYTHING = {
     "ema": 0.9, "clip_norm": 1.0, "label_smoothing": 0.1, "precision": "bf16",
-    "augment": "flip+jpeg+noise",
+    "augment": "flip+jpeg+noise", "schedule": "one-cycle", "accumulate": 2, "images": 30,
+    "balanced_sampling": True, "channels_last": True, "dropout": 0.2,
 }  # fmt: skip
 
 
@@ -114,15 +117,15 @@ EVERYTHING = {
 def test_interrupted_with_every_option_equals_uninterrupted(ended, faces, tmp_path, monkeypatch):
     config = settings(faces, epochs=3, **EVERYTHING)
     train.train(config, tmp_path / "whole")
-    run_epoch = train._run_epoch
+    run_epoch = loop.run_epoch
 
     def interrupted(*args):
         if args[-1] == ended:
             raise KeyboardInterrupt
         return run_epoch(*args)
 
-    monkeypatch.setattr(train, "_run_epoch", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(loop, "run_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt, match=f"in epoch {ended + 1} of 3; .* with --resume"):
         train.train(config, tmp_path / "broken")
     monkeypatch.undo()
     train.train(config, tmp_path / "broken", resume=True)
@@ -143,10 +146,7 @@ def test_the_ema_is_what_is_kept_and_judged(faces, tmp_path):
 def test_smoothed_labels_keep_the_loss_above_their_entropy(run, faces):
     images, labels = dataset.load(faces, "train").images[:32], torch.ones(32)
     model = load_detector(run).model
-    losses = [
-        train._loss(model, images, labels, settings(faces, label_smoothing=share)).item()
-        for share in (0.0, 0.2)
-    ]
+    losses = [loop.Objective(model, share)(images, labels).item() for share in (0.0, 0.2)]
     entropy = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
     assert losses[1] >= entropy and losses[0] != losses[1]
 
@@ -172,9 +172,9 @@ def test_a_clipped_gradient_is_as_long_as_allowed(faces, tmp_path, monkeypatch):
     norms = []
     clip = torch.nn.utils.clip_grad_norm_
 
-    def spy(parameters, limit):
+    def spy(parameters, limit, **options):
         parameters = list(parameters)
-        found = clip(parameters, limit)
+        found = clip(parameters, limit, **options)
         norms.append(torch.cat([p.grad.flatten() for p in parameters]).norm().item())
         return found
 
@@ -190,8 +190,12 @@ def test_low_precision_learns_as_well_and_keeps_full_weights(faces, tmp_path):
     assert all(w.dtype == torch.float32 for w in weights)
 
 
-@pytest.mark.parametrize("finished_epochs", [0, 1, 3])
-def test_killed_and_resumed_equals_uninterrupted(finished_epochs, run, faces, tmp_path):
+@pytest.mark.parametrize("time_of_three", range(3))
+def test_killed_at_a_random_moment_and_resumed_equals_uninterrupted(
+    time_of_three, run, faces, tmp_path
+):
+    moment = np.random.default_rng().uniform(0, 4)  # 1.5: in the middle of the second epoch
+    print(f"killed at {moment}")  # which pytest shows if what follows fails
     out = tmp_path / "killed"
     script = (
         "from tests.test_train import Path, settings, train\n"
@@ -199,7 +203,8 @@ def test_killed_and_resumed_equals_uninterrupted(finished_epochs, run, faces, tm
     )
     root = Path(__file__).parents[1]
     process = subprocess.Popen([sys.executable, "-c", script], cwd=root)
-    _wait_for(out, finished_epochs, process)
+    _wait_for(out, int(moment), process)
+    time.sleep(EPOCH_SECONDS * (moment % 1))
     process.send_signal(signal.SIGKILL)
     process.wait()
     if (out / "config.json").exists():
@@ -217,6 +222,49 @@ def _wait_for(out: Path, epochs: int, process: subprocess.Popen) -> None:
         if done >= epochs and (out / "config.json").exists():
             return
         time.sleep(0.002)
+
+
+def test_the_logs_have_every_epoch_once_wherever_it_was_killed(run, faces, tmp_path):
+    out = tmp_path / "killed"
+    shutil.copytree(run, out)
+    (out / "history.csv").unlink()  # killed between the state and its logs
+    for events in (out / "tensorboard").iterdir():
+        events.write_bytes(events.read_bytes()[:-100])
+    config = json.loads((out / "config.json").read_text())
+    (out / "config.json").write_text(json.dumps(config | {"epochs": 5}))
+    history = train.train(settings(faces, epochs=5), out, resume=True)
+    log = EventAccumulator(str(out / "tensorboard")).Reload()
+    scores = log.Scalars("val_roc_auc")
+    assert [event.step for event in scores] == [1, 2, 3, 4, 5]
+    assert [event.value for event in scores] == pytest.approx(history["val_roc_auc"].tolist())
+    assert len(pd.read_csv(out / "history.csv")) == 5
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(faces, tmp_path):
+    """With BatchNorm's own statistics fixed: they are those of a batch, not of a step."""
+    data = dataset.load(faces, "train")
+    gradients = []
+    for size, accumulate in ((7, 1), (3, 3)):
+        config = settings(faces, batch_size=size, accumulate=accumulate, dropout=0.0)
+        trainer = prepared(config)
+        trainer.objective.eval()
+        parts = list(zip(data.images[:7].split(size), data.labels[:7].float().split(size),
+                         strict=True))  # fmt: skip
+        loop.update(trainer, parts, 1e-3, 7)
+        gradients.append(torch.cat([p.grad.flatten() for p in trainer.model.parameters()]))
+    assert torch.allclose(*gradients, atol=1e-6, rtol=1e-4) and gradients[0].norm() > 0.01
+    assert loop.steps_per_epoch(48, settings(faces, batch_size=7, accumulate=3)) == 3
+
+
+def prepared(config: train.TrainConfig) -> loop.Trainer:
+    train.setup(config.seed)
+    return loop.prepare(train.initial_model(config)[0], config, devices.accelerator())
+
+
+def test_the_memory_layout_does_not_change_what_is_learnt(run, faces, tmp_path):
+    history = train.train(settings(faces, epochs=1, channels_last=True), tmp_path / "last")
+    expected = train.train(settings(faces, epochs=1), tmp_path / "first")
+    assert history["train_loss"][0] == pytest.approx(expected["train_loss"][0], rel=1e-3)
 
 
 def test_resuming_a_finished_run_changes_nothing(run, faces):
@@ -257,20 +305,32 @@ def test_mistakes_are_named(run, faces, tmp_path):
         settings(faces, augment="blurr")
     with pytest.raises(UserError, match="'half'.*fp32, bf16"):
         settings(faces, precision="half")
+    with pytest.raises(UserError, match="no schedule is called 'step'"):
+        settings(faces, schedule="step")
+    with pytest.raises(UserError, match="accumulate is 0"):
+        settings(faces, accumulate=0)
+    with pytest.raises(UserError, match="1000 training images were asked for; the set has 48"):
+        train.train(settings(faces, images=1000), tmp_path / "few")
     with pytest.raises(UserError, match="no assembled set|is no assembled set"):
         train.train(settings(tmp_path / "nowhere"), tmp_path / "new")
 
 
-def test_a_loss_that_is_not_finite_stops_and_says_so(faces, tmp_path):
-    with pytest.raises(UserError, match="loss became .* learning rate below"):
+def test_a_loss_that_is_not_finite_stops_and_says_what_is_kept(faces, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="loss became .* no model is kept; .* rate below 1e"):
         train.train(settings(faces, learning_rate=1e30), tmp_path / "hot")
+    rate = schedule.learning_rate
+    monkeypatch.setattr(
+        loop, "learning_rate", lambda step, *a: 1e30 if step >= 12 else rate(step, *a)
+    )
+    with pytest.raises(UserError, match="in epoch 3; .* keeps the best .* of epoch [12] "):
+        train.train(settings(faces), tmp_path / "later")
+    assert load_detector(tmp_path / "later").description["best"]["epoch"] <= 2
 
 
-def test_the_schedule_rises_then_falls_to_nothing():
-    rates = [train.learning_rate(step, 100, peak=1.0) for step in range(100)]
-    assert np.argmax(rates) in (9, 10)
-    assert rates[0] == pytest.approx(0.1) and rates[-1] < 0.001
-    assert np.all(np.diff(rates[10:]) < 0)
+def test_logits_that_are_not_finite_stop_it_too(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(train.Detector, "logits", lambda self, x: np.full(len(x), np.nan))
+    with pytest.raises(UserError, match="the validation logits .* in epoch 1; no epoch had ended"):
+        train.train(settings(faces), tmp_path / "run")
 
 
 def test_mirroring_is_for_training_batches_only_and_keeps_the_set(faces):
@@ -286,6 +346,33 @@ def test_mirroring_is_for_training_batches_only_and_keeps_the_set(faces):
             same += torch.equal(x, y)
             mirrored += torch.equal(x, y.flip(-1))
     assert same + mirrored == len(data) and mirrored > 0 and same > 0
+
+
+def test_balanced_batches_hold_both_classes_equally_often(faces):
+    data = dataset.load(faces, "train")
+    rows = np.r_[np.flatnonzero(data.labels == 0), np.flatnonzero(data.labels == 1)[:4]]
+    rare = dataset.FaceSet(data.images[rows], data.labels[rows], data.table.iloc[rows])
+    drawn = [
+        torch.cat([labels for _ in range(20) for _, labels in dataset.batches(
+            rare, 8, torch.Generator().manual_seed(_), "none", balanced)])
+        for balanced in (False, True)
+    ]  # fmt: skip
+    assert drawn[0].mean() == pytest.approx(4 / len(rare)) and len(drawn[1]) == 20 * len(rare)
+    assert 0.42 < drawn[1].mean() < 0.58
+
+
+def test_subsets_are_nested_and_keep_groups_whole(faces):
+    data = dataset.load(faces, "train")
+    table = data.table.assign(group=[f"g{row // 3}" for row in range(len(data))])
+    grouped = dataset.FaceSet(data.images, data.labels, table)
+    parts = [dataset.subset(grouped, images) for images in (5, 20, 48)]
+    assert [len(part) for part in parts] == [6, 21, 48]
+    for small, large in zip(parts, parts[1:], strict=False):
+        assert set(small.table["path"]) < set(large.table["path"])
+    assert (parts[1].table.groupby("group").size() == 3).all()
+    first = parts[0]
+    position = grouped.table["path"].tolist().index(first.table["path"].iloc[0])
+    assert torch.equal(first.images[0], grouped.images[position])
 
 
 def test_a_damaged_checkpoint_is_refused(run, tmp_path):
