@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mesocore import slim, train
+from mesocore import loop, slim, train
 from mesocore.checkpoint import load_detector
 from mesocore.cost import complexity
 from mesocore.models import build
@@ -68,9 +68,9 @@ def test_a_slim_run_is_trained_saved_loaded_and_resumed(tmp_path):
     detector = load_detector(tmp_path / "whole")
     assert slim.weight_count(detector.model) <= 0.5 * slim.weight_count(model("meso4"))
     assert len(detector.probabilities(images())) == 3
-    run_epoch = train._run_epoch
+    run_epoch = loop.run_epoch
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(train, "_run_epoch", lambda *a: run_epoch(*a) if a[-1] < 1 else _stop())
+        patch.setattr(loop, "run_epoch", lambda *a: run_epoch(*a) if a[-1] < 1 else _stop())
         train.train(config, tmp_path / "broken")
     train.train(config, tmp_path / "broken", resume=True)
     for name in ("model.safetensors", "last.safetensors", "history.csv"):
