@@ -17,7 +17,7 @@ import torch
 from PIL import Image, ImageFilter
 from scipy.linalg import sqrtm
 
-from mesocore import checkpoint, dataset, runtime, snapshots, stylegan
+from mesocore import checkpoint, packed, runtime, snapshots, stylegan
 from mesocore.models import to_unit
 
 COUNT, FIRST = 1000, 7 * 10**14  # images in a heap; seeds of no set and of no training
@@ -29,7 +29,7 @@ def features(detector: checkpoint.Detector, images: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
         for part in np.array_split(images, max(1, len(images) // 50)):
             batch = torch.from_numpy(part).permute(0, 3, 1, 2)
-            maps = detector.model.features(to_unit(dataset.resize(batch, 256)))
+            maps = detector.model.features(to_unit(packed.resize(batch, 256)))
             rows.append(torch.cat([maps.mean((2, 3)), maps.std((2, 3))], dim=1))
     return torch.cat(rows).double().numpy()
 

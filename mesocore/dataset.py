@@ -6,11 +6,8 @@ is mapped, not read: memory stays flat, and the system keeps what fits. On a GPU
 is kept there (`on_device`), and nothing has to be read or sent any more.
 """
 
-import functools
 import hashlib
 import json
-import math
-import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,18 +18,15 @@ import pandas as pd
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
-from mesocore import assemble, embedded
+from mesocore import assemble, embedded, packed
 from mesocore.augment import augment
-from mesocore.parallel import in_parallel, workers_for
-from mesocore.pixels import Preparation, to_array
-from mesocore.runtime import UserError, free_bytes, progress, project_root, sha256_file
+from mesocore.pixels import Preparation
+from mesocore.runtime import UserError, project_root, sha256_file
 
 SPLITS = ("train", "val", "test")
 EMBEDDED, EMBEDDED_COUNT = "synthfaces", 4800
 FULL = "150k"  # the tier of data/recipes/150k.yaml
-_BLOCK = 64  # images that a process packs at a time
 
 
 @dataclass(frozen=True)
@@ -154,58 +148,12 @@ def load(folder: Path, split: str, size: int | None = None) -> FaceSet:
     table = read_manifest(folder, split)
     labels = torch.from_numpy((table["label"] == "fake").to_numpy(np.int64))
     assembled = preparation(folder).size
-    cache = _cache(folder, split, size or assembled)
+    cache = packed.cache_file(folder, split, size or assembled, manifest_hash(folder))
     if not cache.exists():
-        _pack(folder, table, cache, size or assembled)
+        matched = Preparation(size=assembled, quality=None)  # already: only to be decoded
+        packed.pack([folder / path for path in table["path"]], cache, matched, size or assembled)
     pixels = np.load(cache, mmap_mode="c")  # copy on write: the file itself is never changed
     return FaceSet(torch.from_numpy(pixels), labels, table)
-
-
-def _cache(folder: Path, split: str, size: int) -> Path:
-    return folder / ".cache" / f"{split}-{size}-{manifest_hash(folder)[:12]}.npy"
-
-
-def _pack(folder: Path, table: pd.DataFrame, cache: Path, size: int) -> None:
-    """Written front to back: a full disk then is an error, where a mapped file would be a crash."""
-    cache.parent.mkdir(exist_ok=True)
-    current = manifest_hash(folder)[:12]
-    for old in cache.parent.iterdir():
-        if not re.fullmatch(rf".*-{current}\.npy", old.name):
-            old.unlink()  # of an earlier manifest, or half written
-    half, shape = cache.with_suffix(".part"), (len(table), 3, size, size)
-    _check_room(cache, math.prod(shape))
-    decode = Preparation(size=preparation(folder).size, quality=None)  # matched already
-    paths = [folder / path for path in table["path"]]
-    starts = range(0, len(paths), _BLOCK)
-    task = functools.partial(_decoded, paths=paths, prep=decode, size=size)
-    try:
-        with half.open("wb") as file, progress(None, f"packing {cache.name}", len(paths)) as bar:
-            about = {"descr": "|u1", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, about)
-            first = file.tell()
-            for start, pixels in in_parallel(task, starts, workers_for(len(paths))):
-                file.seek(first + start * 3 * size * size)
-                file.write(pixels)
-                bar.update(len(pixels))
-    except OSError as error:
-        half.unlink(missing_ok=True)
-        raise UserError(f"{cache} cannot be written: {error.strerror}; make room") from error
-    half.replace(cache)
-
-
-def _check_room(cache: Path, needed: int) -> None:
-    free = free_bytes(cache)
-    if needed > free:
-        raise UserError(
-            f"the packed cache {cache} takes {needed / 1e9:.1f} GB and its disk has "
-            f"{free / 1e9:.1f} GB free; make room, or train at a smaller size"
-        )
-
-
-def _decoded(start: int, paths: list[Path], prep: Preparation, size: int) -> tuple[int, np.ndarray]:
-    """One block: its first row and uint8 (B, 3, size, size)."""
-    arrays = np.stack([to_array(path, prep) for path in paths[start : start + _BLOCK]])
-    return start, resize(torch.from_numpy(arrays), size).numpy()
 
 
 def on_device(data: FaceSet, device: torch.device | str, share: float = 0.5) -> FaceSet:
@@ -220,13 +168,6 @@ def on_device(data: FaceSet, device: torch.device | str, share: float = 0.5) -> 
     for rows in range(0, len(data), 1024):  # a part at a time: the file may be larger than memory
         images[rows : rows + 1024] = data.images[rows : rows + 1024].to(device)
     return FaceSet(images, data.labels.to(device), data.table)
-
-
-def resize(images: Tensor, size: int) -> Tensor:
-    """uint8 `(..., 3, H, W)` -> uint8 `(..., 3, size, size)`, bilinear with antialiasing."""
-    if images.shape[-1] == size:
-        return images
-    return transforms.resize(images, [size, size], antialias=True)
 
 
 def batches(

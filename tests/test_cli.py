@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mesocore import cli
+from mesocore import cli, train
 from tests.factories import write_images
 
 
@@ -180,7 +180,7 @@ def test_an_interruption_is_one_line_that_says_how_to_go_on(monkeypatch, tmp_pat
     def interrupted(*_):
         raise KeyboardInterrupt("interrupted in epoch 3 of 9; --resume goes on")
 
-    monkeypatch.setattr(cli.train, "train", interrupted)
+    monkeypatch.setattr(train, "train", interrupted)
     command = ["train", "meso4", "--data", "set", "--out", str(tmp_path / "run")]
     done = CliRunner().invoke(cli.typer_app, command)
     assert done.exit_code == 130

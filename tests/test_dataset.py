@@ -5,8 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
-from mesocore import dataset, embedded
+from mesocore import dataset, embedded, packed
 from mesocore.assemble import assemble
+from mesocore.pixels import Preparation
 from mesocore.runtime import UserError
 from tests.factories import assembled_set
 
@@ -47,18 +48,18 @@ def test_a_changed_manifest_never_meets_an_old_cache(faces):
 
 
 def test_processes_pack_the_same_cache(faces, tmp_path, monkeypatch):
-    table = dataset.read_manifest(faces)
-    monkeypatch.setattr(dataset, "_BLOCK", 4)
+    paths = [faces / path for path in dataset.read_manifest(faces)["path"]]
+    monkeypatch.setattr(packed, "_BLOCK", 4)
     for workers in (1, 2):
-        monkeypatch.setattr(dataset, "workers_for", lambda _, workers=workers: workers)
-        dataset._pack(faces, table, tmp_path / f"cache{workers}/all.npy", 64)
+        monkeypatch.setattr(packed, "workers_for", lambda _, workers=workers: workers)
+        packed.pack(paths, tmp_path / f"cache{workers}/all.npy", Preparation(64, quality=None), 64)
     pixels = np.load(tmp_path / "cache1/all.npy")
     assert (tmp_path / "cache2/all.npy").read_bytes() == (tmp_path / "cache1/all.npy").read_bytes()
     assert np.array_equal(pixels, dataset.load(faces, "all").images)
 
 
 def test_a_full_disk_is_noticed_before_packing(faces, monkeypatch):
-    monkeypatch.setattr(dataset, "free_bytes", lambda _: 1000)
+    monkeypatch.setattr(packed, "free_bytes", lambda _: 1000)
     with pytest.raises(UserError, match="packed cache .* make room"):
         dataset.load(faces, "train")
     assert not list((faces / ".cache").iterdir())

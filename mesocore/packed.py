@@ -1,0 +1,75 @@
+"""The packed cache of a split: one NumPy file, written once by all cores, then mapped."""
+
+import functools
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from mesocore.parallel import in_parallel, workers_for
+from mesocore.pixels import Preparation, to_array
+from mesocore.runtime import UserError, free_bytes, progress
+
+_BLOCK = 64  # images that a process packs at a time
+
+
+def cache_file(folder: Path, split: str, size: int, manifest_sha256: str) -> Path:
+    """Where the cache of a split at `size` px is; another manifest has another name."""
+    return folder / ".cache" / f"{split}-{size}-{manifest_sha256[:12]}.npy"
+
+
+def pack(paths: Sequence[Path], cache: Path, prep: Preparation, size: int) -> None:
+    """Decodes `paths` by `prep` into `cache`, uint8 `(N, 3, size, size)`, and drops stale caches.
+
+    Written front to back: a full disk then is an error, where a mapped file would be a crash.
+    Raises `UserError` if there is no room.
+    """
+    cache.parent.mkdir(exist_ok=True)
+    current = cache.stem.rpartition("-")[2]
+    for old in cache.parent.iterdir():
+        if not re.fullmatch(rf".*-{current}\.npy", old.name):
+            old.unlink()  # of an earlier manifest, or half written
+    half, shape = cache.with_suffix(".part"), (len(paths), 3, size, size)
+    _check_room(cache, math.prod(shape))
+    starts = range(0, len(paths), _BLOCK)
+    task = functools.partial(_decoded, paths=paths, prep=prep, size=size)
+    try:
+        with half.open("wb") as file, progress(None, f"packing {cache.name}", len(paths)) as bar:
+            about = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, about)
+            first = file.tell()
+            for start, pixels in in_parallel(task, starts, workers_for(len(paths))):
+                file.seek(first + start * 3 * size * size)
+                file.write(pixels)
+                bar.update(len(pixels))
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise UserError(f"{cache} cannot be written: {error.strerror}; make room") from error
+    half.replace(cache)
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """uint8 `(..., 3, H, W)` -> uint8 `(..., 3, size, size)`, bilinear with antialiasing."""
+    if images.shape[-1] == size:
+        return images
+    return transforms.resize(images, [size, size], antialias=True)
+
+
+def _check_room(cache: Path, needed: int) -> None:
+    free = free_bytes(cache)
+    if needed > free:
+        raise UserError(
+            f"the packed cache {cache} takes {needed / 1e9:.1f} GB and its disk has "
+            f"{free / 1e9:.1f} GB free; make room, or train at a smaller size"
+        )
+
+
+def _decoded(start: int, paths: list[Path], prep: Preparation, size: int) -> tuple[int, np.ndarray]:
+    """One block: its first row and uint8 (B, 3, size, size)."""
+    arrays = np.stack([to_array(path, prep) for path in paths[start : start + _BLOCK]])
+    return start, resize(torch.from_numpy(arrays), size).numpy()
