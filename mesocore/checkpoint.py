@@ -42,7 +42,7 @@ class Detector:
     def logits(self, images: Tensor, batch: int = 64) -> np.ndarray:
         """uint8 `(N, 3, S, S)` -> float64 `(N,)`, uncalibrated; the model is left in eval mode."""
         self.model.eval()
-        device = next(self.model.parameters()).device
+        device = next(self.model.parameters(), images).device
         with torch.inference_mode():
             parts = [self.model(part.to(device)).cpu() for part in images.split(batch)]
         return torch.cat(parts).double().numpy()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mesocore.checkpoint import Detector
-from mesocore.dataset import resize
+from mesocore.packed import resize
 from mesocore.pixels import BadImage, to_array
 
 SUFFIXES = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}

@@ -245,7 +245,7 @@ def test_a_full_disk_is_one_line_and_can_be_resumed(source, tmp_path, monkeypatc
     elif victim == "journal":
         monkeypatch.setattr(convert, "open", full_journal, raising=False)
     else:
-        monkeypatch.setattr(assembling.publish, "_write_csv", full_table)
+        monkeypatch.setattr(assembling.publish, "write_csv", full_table)
     with pytest.raises(
         UserError, match="the disk of .*out is full; .*same command again"
     ) as caught:
