@@ -4,9 +4,12 @@ import os
 import shutil
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
+
+from mesocore import plots
 
 PER_CLASS = 60
 
@@ -56,3 +59,13 @@ def real_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for image in sorted((Path(given) / "openforensics" / label).iterdir())[:PER_CLASS]:
             shutil.copy(image, folder / image.name)
     return root
+
+
+@pytest.fixture
+def house_style():
+    """The course's look for a test that draws, and nothing of it afterwards."""
+    plt.switch_backend("Agg")
+    with plt.rc_context():
+        plots.use_style()
+        yield
+    plt.close("all")

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image, ImageFilter
 
+from mesocore import loop, train
 from mesocore.assemble import assemble
 
 
@@ -26,3 +28,20 @@ def assembled_set(folder: Path, per_class: int = 40, seed: int = 0) -> Path:
     raw = write_images(folder / "raw", per_class, seed=seed)
     assemble([raw], folder / "set", size=64, split=(0.6, 0.2, 0.2), progress=False)
     return folder / "set"
+
+
+def check_resume(config: train.TrainConfig, whole: Path, out: Path, epochs: int) -> None:
+    """Trains into `out`, stops after `epochs`, resumes, and compares with the finished `whole`."""
+    run_epoch = loop.run_epoch
+
+    def until(*args):
+        if args[-1] == epochs:
+            raise KeyboardInterrupt
+        return run_epoch(*args)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop, "run_epoch", until)
+        train.train(config, out)
+    train.train(config, out, resume=True)
+    for name in ("model.safetensors", "last.safetensors", "history.csv"):
+        assert (whole / name).read_bytes() == (out / name).read_bytes()

@@ -28,13 +28,7 @@ plots.save_figure(ax.figure, "roc", chapter="02", tier="synthfaces", seed=0, man
 """
 
 
-@pytest.fixture(autouse=True)
-def style():
-    plt.switch_backend("Agg")
-    with plt.rc_context():
-        plots.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("house_style")
 
 
 def relative_luminance(colour: str) -> float:

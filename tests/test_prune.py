@@ -7,12 +7,12 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from mesocore import loop, prune, train
+from mesocore import prune, train
 from mesocore.checkpoint import load_detector
 from mesocore.cost import complexity
 from mesocore.models import build
 from mesocore.runtime import UserError
-from tests.factories import assembled_set
+from tests.factories import assembled_set, check_resume
 
 
 def model(name: str = "meso4") -> nn.Module:
@@ -162,13 +162,7 @@ def test_a_pruned_run_keeps_its_share_after_saving_and_resumes(dense_run, tmp_pa
     kept = load_detector(tmp_path / "whole").model
     assert not prune.masked(kept)
     assert prune.sparsity(kept).loc["all", "share"] == pytest.approx(0.2, abs=0.001)
-    run_epoch = loop.run_epoch
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "run_epoch", lambda *a: run_epoch(*a) if a[-1] < 2 else _stop())
-        train.train(config, tmp_path / "broken")
-    train.train(config, tmp_path / "broken", resume=True)
-    for name in ("model.safetensors", "last.safetensors", "history.csv"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()
+    check_resume(config, tmp_path / "whole", tmp_path / "broken", 2)
 
 
 def test_pruning_again_goes_on_from_the_zeros_and_only_upwards(dense_run, tmp_path):
@@ -191,7 +185,3 @@ def test_pruning_again_goes_on_from_the_zeros_and_only_upwards(dense_run, tmp_pa
     with pytest.raises(UserError, match=r"pruned already, by 50% \(global\); start from the run"):
         pruned("second", "third", 0.8, "random")
     assert not (tmp_path / "third").exists()
-
-
-def _stop():
-    raise KeyboardInterrupt

@@ -16,13 +16,7 @@ from mesocore.runtime import project_root
 RECORD = {"chapter": "06", "tier": "synthfaces", "seed": 0, "manifest_hash": "ab" * 32}
 
 
-@pytest.fixture(autouse=True)
-def style():
-    plt.switch_backend("Agg")
-    with plt.rc_context():
-        plots.use_style()
-        yield
-    plt.close("all")
+pytestmark = pytest.mark.usefixtures("house_style")
 
 
 def chapter(folder: Path, *names: str, value: float = 1.0):

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from mesocore import loop, slim, train
+from mesocore import slim, train
 from mesocore.checkpoint import load_detector
 from mesocore.cost import complexity
 from mesocore.models import build
 from mesocore.runtime import UserError
-from tests.factories import assembled_set
+from tests.factories import assembled_set, check_resume
 
 
 def images(count: int = 3) -> torch.Tensor:
@@ -68,18 +68,8 @@ def test_a_slim_run_is_trained_saved_loaded_and_resumed(tmp_path):
     detector = load_detector(tmp_path / "whole")
     assert slim.weight_count(detector.model) <= 0.5 * slim.weight_count(model("meso4"))
     assert len(detector.probabilities(images())) == 3
-    run_epoch = loop.run_epoch
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(loop, "run_epoch", lambda *a: run_epoch(*a) if a[-1] < 1 else _stop())
-        train.train(config, tmp_path / "broken")
-    train.train(config, tmp_path / "broken", resume=True)
-    for name in ("model.safetensors", "last.safetensors", "history.csv"):
-        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "broken" / name).read_bytes()
+    check_resume(config, tmp_path / "whole", tmp_path / "broken", 1)
     for more in ({"prune": 0.8, "prune_method": "global"}, {"prune": 0.0}):
         with pytest.raises(UserError, match=r"pruned already, by 50% \(structured\); start from"):
             again = train.fine_tuning_config(tmp_path / "whole", str(faces), 1, **more)
             train.train(again, tmp_path / "again")
-
-
-def _stop():
-    raise KeyboardInterrupt
