@@ -4,7 +4,7 @@
     python benchmarks/ablation.py DATA ROW...    # trains these rows alone
 
 DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
-256 px, trained on for 12 epochs in bf16. The record is results/synthfaces/ablation.json or
+256 px, trained on for 8 epochs. The record is results/synthfaces/ablation.json or
 results/real/SET-ablation.json. Runs are kept in runs/ablation/SET and continued when interrupted,
 so two processes may train different rows (MESO_THREADS=1 each). Epoch, temperature and threshold
 of every run are chosen on val; the test split is read once, at the end. Times are taken side by
@@ -30,7 +30,7 @@ def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
     if results.tier(folder) == dataset.EMBEDDED:
         return train.course_config(row, str(folder), seed)
     return train.TrainConfig(
-        row, str(folder), epochs=12, batch_size=12, dropout=0.2, precision="bf16", seed=seed
+        row, str(folder), epochs=8, batch_size=12, dropout=0.2, seed=seed
     )
 
 

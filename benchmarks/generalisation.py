@@ -12,7 +12,7 @@ test split is the diagonal. Writes generalisation.json in results/synthfaces or 
 
 Runs are kept in runs/ablation and runs/generalisation and continued when interrupted. The settings
 are those of ablation.py, so its meso4 rows are taken from there if they are done; a small set gets
-more epochs, for as many updates as 12 epochs of 6,300 images, up to 60 epochs. On two
+more epochs, for as many updates as 8 epochs of 6,300 images, up to 40 epochs. On two
 cores, with the rows of the ablation done: synthfaces 25 min; real faces 2 h (stylegan 25 min a
 seed, photoshop 10).
 """
@@ -30,7 +30,7 @@ from mesocore.sources import kinds
 
 MODEL = "meso4"
 METRICS = ("roc_auc", "tpr_at_1_fpr", "balanced_accuracy")
-UPDATES, MOST_EPOCHS = 12 * 6300, 60  # images seen by a row of the ablation on openforensics
+UPDATES, MOST_EPOCHS = 8 * 6300, 40  # images seen by a row of the ablation on openforensics
 
 
 def training_sets(folders: list[Path], own: bool) -> dict[str, Path]:
