@@ -29,9 +29,7 @@ REAL = ("meso4", "meso4+inverted", models.CHOSEN, "mesoinception4", "mobilenet_v
 def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
     if results.tier(folder) == dataset.EMBEDDED:
         return train.course_config(row, str(folder), seed)
-    return train.TrainConfig(
-        row, str(folder), epochs=8, batch_size=12, dropout=0.2, seed=seed
-    )
+    return train.TrainConfig(row, str(folder), epochs=8, batch_size=12, dropout=0.2, seed=seed)
 
 
 def main(data: str, *rows: str) -> None:

@@ -17,6 +17,7 @@ import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -103,8 +104,7 @@ def decode(data: bytes) -> tuple[Image.Image, dict]:
             if image.width * image.height > MAX_PIXELS:
                 raise BadImage(f"too large: {image.width} x {image.height} pixels")
             facts = header_facts(image, len(data))
-            image.load()
-            return _to_rgb(_oriented(image)), facts
+            return _plain_jpeg(data, facts) or _to_rgb(_oriented(image)), facts
     except (BadImage, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -149,7 +149,21 @@ def _digest(tables: tuple) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+def _plain_jpeg(data: bytes, facts: dict) -> Image.Image | None:
+    """The pixels of the commonest kind of file in three quarters of Pillow's time, or None.
+
+    OpenCV has the same decoder and copies less. Left to Pillow: what may have to be turned or
+    converted, and what has no end, which OpenCV would fill with grey without a word.
+    """
+    plain = (facts["format"], facts["mode"], facts["progressive"], facts["exif"])
+    if plain != ("JPEG", "RGB", False, False) or not data.endswith(b"\xff\xd9"):
+        return None
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return None if found is None else Image.fromarray(found)
+
+
 def _oriented(image: Image.Image) -> Image.Image:
+    image.load()
     try:
         if image.getexif().get(_ORIENTATION, 1) == 1:
             return image

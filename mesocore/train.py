@@ -74,6 +74,7 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
         return pd.DataFrame(rows)
     with accelerator.main_process_first():
         training, validation = _splits(folder, config)
+    training = dataset.on_device(training, accelerator.device)
     with runs.Log(out, rows, accelerator.is_main_process) as log, _explained(config, out, rows):
         while not _finished(rows, config):
             loss = loop.run_epoch(trainer, training, len(rows))

@@ -40,6 +40,27 @@ def test_modes_become_the_same_rgb(tmp_path, convert, suffix, expected):
     assert distance(result, expected(original)) < LIKE
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"subsampling": "4:4:4"}, {"progressive": True}, {"comment": b"hello"}, {"quality": 30}],
+    ids=str,
+)
+def test_a_jpeg_has_the_pixels_that_pillow_sees_bit_for_bit(options):
+    buffer = io.BytesIO()
+    picture(4, size=(123, 97)).save(buffer, "JPEG", **options)
+    result, facts = pixels.decode(buffer.getvalue())
+    assert np.array_equal(np.asarray(result), np.asarray(Image.open(buffer).convert("RGB")))
+    assert facts["progressive"] == bool(options.get("progressive"))
+
+
+@pytest.mark.parametrize("cut", [3, 500])
+def test_a_jpeg_without_its_end_is_damaged(cut):
+    buffer = io.BytesIO()
+    picture(4).save(buffer, "JPEG")
+    with pytest.raises(BadImage, match="damaged"):
+        pixels.decode(buffer.getvalue()[:-cut])
+
+
 def test_16_bit_grey_keeps_its_brightness(tmp_path):
     grey = np.asarray(picture(2).convert("L"))
     Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
