@@ -4,14 +4,16 @@
     python benchmarks/ablation.py DATA ROW...    # trains these rows alone
 
 DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
-256 px, trained on for 8 epochs. The record is results/synthfaces/ablation.json or
-results/real/SET-ablation.json. Runs are kept in runs/ablation/SET and continued when interrupted,
-so two processes may train different rows (MESO_THREADS=1 each). Epoch, temperature and threshold
-of every run are chosen on val; the test split is read once, at the end. Times are taken side by
-side in this process; run nothing else meanwhile.
+256 px, trained on for 8 epochs, or as many updates if it is smaller than 6,300 images (at most 40
+epochs). The record is results/synthfaces/ablation.json or results/real/SET-ablation.json. Runs are
+kept in runs/ablation/SET and continued when interrupted, so two processes may train different rows
+(MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained again. Epoch,
+temperature and threshold of every run are chosen on val; the test split is read once, at the end.
+Times are taken side by side in this process; run nothing else meanwhile.
 """
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from mesocore import cost, dataset, models, results, runtime, train
@@ -24,22 +26,42 @@ SYNTHFACES = (
     "mesoinception4", "mobilenet_v3_small",
 )  # fmt: skip
 REAL = ("meso4", "meso4+inverted", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
+UPDATES, MOST_EPOCHS = 8 * 6300, 40  # images that a row sees
 
 
 def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
     if results.tier(folder) == dataset.EMBEDDED:
         return train.course_config(row, str(folder), seed)
-    return train.TrainConfig(row, str(folder), epochs=8, batch_size=12, dropout=0.2, seed=seed)
+    images = len(dataset.read_manifest(folder, "train"))
+    epochs = min(MOST_EPOCHS, max(8, round(UPDATES / images)))
+    return train.TrainConfig(row, str(folder), epochs, batch_size=12, dropout=0.2, seed=seed)
+
+
+def trained(row: str, folder: Path, seed: int) -> Path:
+    """The run of a row: the committed one, or one that is trained now, or further."""
+    settings, name = config(row, folder, seed), f"{folder.name}/{row}-{seed}"
+    committed = runtime.project_root() / "results" / "runs" / name
+    if committed.exists():
+        check(committed, settings, folder)
+        return committed
+    out = runtime.project_root() / "runs" / "ablation" / name
+    train.train(settings, out, resume=out.exists())
+    return out
+
+
+def check(committed: Path, settings: train.TrainConfig, folder: Path) -> None:
+    about = load_detector(committed).description["config"]
+    wanted = asdict(settings) | {"manifest_sha256": dataset.manifest_hash(folder)}
+    other = [k for k, v in wanted.items() if k != "data" and about[k] != v]
+    if other:
+        sys.exit(f"{committed} was trained with other {', '.join(other)}; delete it to train anew")
 
 
 def main(data: str, *rows: str) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
     wanted = rows or (SYNTHFACES if results.tier(folder) == dataset.EMBEDDED else REAL)
-    places = {row: [runs_of(folder) / f"{row}-{seed}" for seed in SEEDS] for row in wanted}
-    for row, folders in places.items():
-        for seed, out in enumerate(folders):
-            train.train(config(row, folder, seed), out, resume=out.exists())
+    places = {row: [trained(row, folder, seed) for seed in SEEDS] for row in wanted}
     if rows:
         return
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
@@ -48,10 +70,6 @@ def main(data: str, *rows: str) -> None:
     size = detectors["meso4"][0].size
     times(record["rows"], {row: models.build(row, size) for row in places}, size)
     runtime.write_json(record_path(folder, "ablation"), record)
-
-
-def runs_of(folder: Path) -> Path:
-    return runtime.project_root() / "runs" / "ablation" / folder.name
 
 
 def record_path(folder: Path, name: str) -> Path:

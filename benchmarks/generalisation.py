@@ -10,27 +10,22 @@ Meso-4 that differ in their seed. Epoch, temperature and threshold are chosen on
 split of what a row was trained on; then the test split of every column is read, once. A row's own
 test split is the diagonal. Writes generalisation.json in results/synthfaces or results/real.
 
-Runs are kept in runs/ablation and runs/generalisation and continued when interrupted. The settings
-are those of ablation.py, so its meso4 rows are taken from there if they are done; a small set gets
-more epochs, for as many updates as 8 epochs of 6,300 images, up to 40 epochs. On two
-cores, with the rows of the ablation done: synthfaces 25 min; real faces 2 h (stylegan 25 min a
-seed, photoshop 10).
+Settings and runs are those of ablation.py. On one core a seed takes 15 min on stylegan, 5 on
+photoshop, 20 on openforensics, and on synthfaces 5 for each of three rows.
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from ablation import SEEDS, config
+from ablation import SEEDS, trained
 
-from mesocore import audit, dataset, evaluate, results, runtime, subset, train
+from mesocore import audit, dataset, evaluate, results, runtime, subset
 from mesocore.checkpoint import Detector, load_detector
 from mesocore.sources import kinds
 
 MODEL = "meso4"
 METRICS = ("roc_auc", "tpr_at_1_fpr", "balanced_accuracy")
-UPDATES, MOST_EPOCHS = 8 * 6300, 40  # images seen by a row of the ablation on openforensics
 
 
 def training_sets(folders: list[Path], own: bool) -> dict[str, Path]:
@@ -42,22 +37,6 @@ def training_sets(folders: list[Path], own: bool) -> dict[str, Path]:
     names = sorted(set(kinds(dataset.read_manifest(folder))) - {"real"})
     parts = {name: subset.of_kinds(folder, place / name, [name]) for name in names}
     return parts | {"all": folder}
-
-
-def row_config(folder: Path, own: bool, seed: int) -> train.TrainConfig:
-    settings = config(MODEL, folder, seed)
-    if own:
-        return settings
-    images = len(dataset.read_manifest(folder, "train"))
-    epochs = min(MOST_EPOCHS, max(settings.epochs, round(UPDATES / images)))
-    return replace(settings, epochs=epochs)
-
-
-def run_folder(folder: Path, seed: int) -> Path:
-    """Where the ablation has this run, if it trains it at all."""
-    runs = runtime.project_root() / "runs"
-    done = runs / "ablation" / folder.name / f"{MODEL}-{seed}"
-    return done if done.exists() else runs / "generalisation" / folder.name / f"{MODEL}-{seed}"
 
 
 def measure(detectors: list[Detector], folder: Path) -> dict:
@@ -77,10 +56,8 @@ def main(data: list[str], only: list[str]) -> None:
     folders = [dataset.resolve(word) for word in data]
     own = results.tier(folders[0]) == dataset.EMBEDDED
     sets = training_sets(folders, own)
-    runs = {row: [run_folder(folder, seed) for seed in SEEDS] for row, folder in sets.items()}
-    for row in only or sets:
-        for seed, out in zip(SEEDS, runs[row], strict=True):
-            train.train(row_config(sets[row], own, seed), out, resume=out.exists())
+    wanted = only or sets
+    runs = {row: [trained(MODEL, sets[row], seed) for seed in SEEDS] for row in wanted}
     if only:
         return
     columns = {name: folder for name, folder in sets.items() if name != "all"}

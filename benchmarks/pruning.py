@@ -49,14 +49,9 @@ def main(data: str, *models: str) -> None:
             record(model, folder, data, runs)
 
 
-def base(model: str, folder: Path, seed: int) -> Path:
-    return ablation.runs_of(folder) / f"{full_name(model)}-{seed}"
-
-
 def prune_all(model: str, folder: Path, seed: int) -> dict[str, Path]:
     """Trains what is missing; returns the run of every row, as "global-0.2"."""
-    start = base(model, folder, seed)
-    train.train(ablation.config(model, folder, seed), start, resume=start.exists())
+    start = ablation.trained(full_name(model), folder, seed)
     place = runtime.project_root() / "runs" / "pruning" / folder.name / f"{model}-{seed}"
     found = {}
     for method, amounts in ROWS.items():
@@ -87,7 +82,8 @@ def one(start: Path, out: Path, folder: Path, epochs: int, **changes) -> None:
 
 def record(model: str, folder: Path, data: str, runs: dict[int, dict[str, Path]]) -> None:
     rows = {row: [load_detector(runs[seed][row]) for seed in runs] for row in runs[0]}
-    rows["before"] = [load_detector(base(model, folder, seed)) for seed in runs]
+    before = [ablation.trained(full_name(model), folder, seed) for seed in runs]
+    rows["before"] = [load_detector(run) for run in before]
     found = results.compare(rows, folder, baseline="dense")
     found["command"] = f"python benchmarks/pruning.py {data}"
     found["fine_tuning_epochs"] = EPOCHS

@@ -1,0 +1,37 @@
+"""Puts finished runs of ablation.py where they are committed: nobody has to train them again.
+
+    python benchmarks/keep.py SET/ROW-SEED...    # names of folders in runs/ablation
+
+Each becomes a folder in results/runs: the weights of its best epoch, its history and its
+description, without paths of this machine.
+"""
+
+import json
+import shutil
+import sys
+
+from mesocore import runtime
+from mesocore.checkpoint import DESCRIPTION, WEIGHTS, load_detector
+from mesocore.runs import HISTORY
+
+
+def keep(name: str) -> None:
+    root = runtime.project_root()
+    run, out = root / "runs" / "ablation" / name, root / "results" / "runs" / name
+    about = json.loads((run / DESCRIPTION).read_text())
+    epochs = len((run / HISTORY).read_text().splitlines()) - 1
+    if epochs < about["config"]["epochs"]:
+        sys.exit(
+            f"{run} has had {epochs} of its {about['config']['epochs']} epochs; finish it first"
+        )
+    about["config"]["data"] = name.split("/")[0]
+    out.mkdir(parents=True, exist_ok=True)
+    for file in (WEIGHTS, HISTORY):
+        shutil.copy(run / file, out / file)
+    runtime.write_json(out / DESCRIPTION, about)
+    load_detector(out)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:] or sys.exit("usage: python benchmarks/keep.py SET/ROW-SEED..."):
+        keep(name)
