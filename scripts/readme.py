@@ -41,7 +41,16 @@ def distances(results: Path) -> str:
     return _markdown(["images", "distance"], [[name, f"{d:.3f}"] for name, d in found.items()])
 
 
-TABLES = {"README.md": {"results": table},
+def generalisation(results: Path) -> str:
+    """ROC AUC on real faces by the set that a network was trained on (rows) and tested on."""
+    path = results / "real" / "generalisation.json"
+    rows = json.loads(path.read_text())["rows"] if path.exists() else {}
+    columns = list(next(iter(rows.values()), {}))
+    cells = [[name, *(_interval(row[c]["roc_auc"]) for c in columns)] for name, row in rows.items()]
+    return _markdown(["trained on", *(f"tested on {name}" for name in columns)], cells)
+
+
+TABLES = {"README.md": {"results": table, "generalisation": generalisation},
           "data/README.md": {"builds": builds, "distances": distances}}  # fmt: skip
 
 

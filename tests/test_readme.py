@@ -44,9 +44,10 @@ def test_no_measured_number_is_typed_in():
 
     In commands they are settings.
     """
-    start, end = readme.markers("results")
-    before, _, rest = TEXT.partition(start)
-    prose = re.sub(r"```sh\n.*?```", "", before + rest.partition(end)[2], flags=re.DOTALL)
+    prose = re.sub(r"```sh\n.*?```", "", TEXT, flags=re.DOTALL)
+    for name in readme.TABLES["README.md"]:
+        before, _, rest = prose.partition(readme.markers(name)[0])
+        prose = before + rest.partition(readme.markers(name)[1])[2]
     assert set(re.findall(r"\b\d+\.\d+\b", prose)) == {"3.11"}
 
 
@@ -93,6 +94,15 @@ def test_builds_and_distances_are_shown(tmp_path):
     (tmp_path / "synthfaces" / "generator.json").write_text(json.dumps(found))
     assert "| 2,400 | 99.5 | 41.46 | 700 |" in readme.builds(tmp_path)
     assert "| photographs | 0.012 |" in readme.distances(tmp_path)
+
+
+def test_the_matrix_has_a_row_a_training_set(tmp_path):
+    assert readme.generalisation(tmp_path) == readme.NONE
+    rows = {"a": {"a": {"roc_auc": METRIC}, "b": {"roc_auc": METRIC | {"value": 0.5}}}}
+    write_record(tmp_path, "generalisation", rows=rows)
+    header, _, row = readme.generalisation(tmp_path).splitlines()
+    assert header == "| trained on | tested on a | tested on b |"
+    assert row == "| a | 0.971 [0.960, 0.980] | 0.500 [0.960, 0.980] |"
 
 
 def test_rendering_twice_changes_nothing(tmp_path):
