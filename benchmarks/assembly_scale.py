@@ -11,7 +11,8 @@ measures, on all cores of this machine:
   seconds, which other work on the machine disturbs less;
 - `mesocore assemble` from start to end, and a second run that is killed (SIGKILL) at 40 %, meets
   a full disk when it goes on, and is resumed to the same bytes;
-- the largest memory of all its processes together (PSS, four times a second);
+- the largest memory of all its processes together (PSS, once a second:
+  the kernel walks every page to tell);
 - planted duplicates found, pairs that were joined or dropped without having been planted, and
   groups on both sides of a split.
 
@@ -187,7 +188,7 @@ def assemble(folder: Path, out: Path, kill_at: int | None = None, **popen) -> di
         peak = max(peak, _pss(process.pid))
         if kill_at and sum(len(os.listdir(p)) for p in parts if p.exists()) >= kill_at:
             os.killpg(process.pid, signal.SIGKILL)
-        time.sleep(0.25)
+        time.sleep(1)
     said = process.stderr.read()
     if process.returncode and not kill_at and "preexec_fn" not in popen:
         raise RuntimeError(said)

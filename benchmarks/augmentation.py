@@ -4,7 +4,7 @@
     python benchmarks/augmentation.py DATA ROW...    # trains these rows alone
 
 DATA is `synthfaces` or the folder of an assembled set; either is trained on at 128 px and the
-course's settings, a set of real faces for 8 epochs in bf16 in place of 24: a reduced scale.
+course's settings, a set of real faces for 8 epochs in place of 24: a reduced scale.
 Estimated cost for 6,300 real faces on one thread of a busy 2-core machine: about 6 minutes a run,
 2.5 hours in all. Runs are kept in runs/augmentation/SET and continued when interrupted, so two
 processes may train different rows (MESO_THREADS=1 each).
@@ -35,7 +35,7 @@ def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
     base = replace(train.course_config("meso4", str(folder), seed), augment=row)
     if results.tier(folder) == dataset.EMBEDDED:
         return base
-    return replace(base, epochs=8, precision="bf16")
+    return replace(base, epochs=8)
 
 
 def compressed(faces: dataset.FaceSet, quality: int | None) -> dataset.FaceSet:

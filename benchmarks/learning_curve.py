@@ -31,8 +31,8 @@ RESAMPLES = 200
 
 def config(images: int, whole: int, folder: Path, seed: int) -> train.TrainConfig:
     epochs = round(EPOCHS * whole / images)
-    changes = {"images": 0 if images == whole else images, "precision": "bf16"}
-    return replace(train.course_config("meso4", str(folder), seed, epochs), **changes)
+    base = train.course_config("meso4", str(folder), seed, epochs)
+    return replace(base, images=0 if images == whole else images)
 
 
 def main(data: str, *sizes: str) -> None:
