@@ -62,13 +62,15 @@ def main(data: list[str], only: list[str]) -> None:
         return
     columns = {name: folder for name, folder in sets.items() if name != "all"}
     trivial = {name: audit.trivial_baseline(folder) for name, folder in columns.items()}
-    rows = {}
+    rows, epochs = {}, {}
     for row, outs in runs.items():
         detectors = [load_detector(out) for out in outs]
+        epochs[row] = detectors[0].description["config"]["epochs"]
         rows[row] = {name: measure(detectors, folder) for name, folder in columns.items()}
         print(row, {name: f"{part['roc_auc']['value']:.3f}" for name, part in rows[row].items()})
     record = {
-        "model": detectors[0].description["config"] | {"data": "one set a row", "seed": None},
+        "model": detectors[0].description["config"]
+        | {"data": "one set a row", "seed": None, "manifest_sha256": None, "epochs": epochs},
         "seeds": list(SEEDS),
         "rows": rows,
         "columns": {name: results.about_data(folder, "test") for name, folder in columns.items()},
