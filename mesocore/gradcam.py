@@ -69,8 +69,8 @@ def cascade(model: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
 def sanity(model: nn.Module, images: Tensor, layer: str | None = None) -> dict[str, float]:
     """How much of the maps survives: layer of `cascade` -> correlation with the learnt maps.
 
-    The first entry, `learnt`, is 1 unless maps are empty, as those of a network that has hardly been
-    trained may be. Maps of `layer` in all copies, as in `gradcam`.
+    The first entry, `learnt`, is 1 unless maps are empty, as those of a network that has hardly
+    been trained may be. Maps of `layer` in all copies, as in `gradcam`.
     """
     learnt = gradcam(model, images, layer)
     found = {"learnt": map_correlation(learnt, learnt)}
