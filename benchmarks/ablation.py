@@ -26,7 +26,7 @@ SYNTHFACES = (
     "mesoinception4", "mobilenet_v3_small",
 )  # fmt: skip
 REAL = ("meso4", "meso4+inverted", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
-UPDATES, MOST_EPOCHS = 8 * 6300, 40  # images that a row sees
+UPDATES, MOST_EPOCHS = 8 * 6300, 40  # counted in images
 
 
 def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
