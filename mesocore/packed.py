@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
@@ -16,6 +17,7 @@ from mesocore.pixels import Preparation, to_array
 from mesocore.runtime import UserError, free_bytes, progress
 
 _BLOCK = 64  # images that a process packs at a time
+_LOCK = "lock"
 
 
 def cache_file(folder: Path, split: str, size: int, manifest_sha256: str) -> Path:
@@ -26,14 +28,24 @@ def cache_file(folder: Path, split: str, size: int, manifest_sha256: str) -> Pat
 def pack(paths: Sequence[Path], cache: Path, prep: Preparation, size: int) -> None:
     """Decodes `paths` by `prep` into `cache`, uint8 `(N, 3, size, size)`, and drops stale caches.
 
-    Written front to back: a full disk then is an error, where a mapped file would be a crash.
-    Raises `UserError` if there is no room.
+    One process does it, others wait for it. Raises `UserError` if there is no room.
     """
     cache.parent.mkdir(exist_ok=True)
+    with FileLock(cache.parent / _LOCK):
+        if not cache.exists():  # another process may have packed it meanwhile
+            _drop_stale(cache)
+            _write(paths, cache, prep, size)
+
+
+def _drop_stale(cache: Path) -> None:
     current = cache.stem.rpartition("-")[2]
     for old in cache.parent.iterdir():
-        if not re.fullmatch(rf".*-{current}\.npy", old.name):
+        if old.name != _LOCK and not re.fullmatch(rf".*-{current}\.npy", old.name):
             old.unlink()  # of an earlier manifest, or half written
+
+
+def _write(paths: Sequence[Path], cache: Path, prep: Preparation, size: int) -> None:
+    # Front to back: a full disk then is an error, where a mapped file would be a crash
     half, shape = cache.with_suffix(".part"), (len(paths), 3, size, size)
     _check_room(cache, math.prod(shape))
     starts = range(0, len(paths), _BLOCK)

@@ -1,5 +1,9 @@
 """The packed cache: right pixels, right labels, never stale."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -38,13 +42,13 @@ def test_another_size_is_a_resize(faces):
 
 def test_a_changed_manifest_never_meets_an_old_cache(faces):
     before = dataset.load(faces, "val")
-    old = {p.name for p in (faces / ".cache").iterdir()}
+    old = {p.name for p in (faces / ".cache").glob("*.npy")}
     manifest = (faces / "manifest.csv").read_text().splitlines(keepends=True)
     first = next(line for line in manifest if ",val," in line)
     (faces / "manifest.csv").write_text("".join(line for line in manifest if line != first))
     after = dataset.load(faces, "val")
     assert torch.equal(after.images, before.images[1:])
-    assert old.isdisjoint(p.name for p in (faces / ".cache").iterdir())
+    assert old and old.isdisjoint(p.name for p in (faces / ".cache").iterdir())
 
 
 def test_processes_pack_the_same_cache(faces, tmp_path, monkeypatch):
@@ -62,7 +66,25 @@ def test_a_full_disk_is_noticed_before_packing(faces, monkeypatch):
     monkeypatch.setattr(packed, "free_bytes", lambda _: 1000)
     with pytest.raises(UserError, match="packed cache .* make room"):
         dataset.load(faces, "train")
-    assert not list((faces / ".cache").iterdir())
+    assert {p.suffix for p in (faces / ".cache").iterdir()} <= {""}  # the lock alone
+
+
+def test_of_two_that_want_a_cache_one_packs_it_and_the_other_waits(faces, monkeypatch):
+    both, packers = threading.Barrier(2), []
+
+    def write(*arguments, original=packed._write):
+        packers.append(threading.current_thread())
+        time.sleep(0.2)  # longer than the other takes to get here, were there no lock
+        original(*arguments)
+
+    def load(_):
+        both.wait()
+        return dataset.load(faces, "val").images
+
+    monkeypatch.setattr(packed, "_write", write)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(load, range(2))
+    assert len(packers) == 1 and torch.equal(one, other)
 
 
 def test_a_split_stays_on_the_cpu_or_moves_where_there_is_room(faces, monkeypatch):
