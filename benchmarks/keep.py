@@ -18,6 +18,8 @@ from mesocore.runs import HISTORY
 def keep(name: str) -> None:
     root = runtime.project_root()
     run, out = root / "runs" / "ablation" / name, root / "results" / "runs" / name
+    if not (run / DESCRIPTION).exists():
+        sys.exit(f"{run} holds no trained model; train it with benchmarks/ablation.py first")
     about = json.loads((run / DESCRIPTION).read_text())
     epochs = len((run / HISTORY).read_text().splitlines()) - 1
     if epochs < about["config"]["epochs"]:

@@ -1,0 +1,65 @@
+"""Runs that benchmarks share: kept when finished, started from when their settings are the same."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mesocore import runtime, train
+from mesocore.runtime import project_root
+from tests.factories import assembled_set
+
+sys.path.append(str(project_root() / "benchmarks"))
+import ablation  # noqa: E402
+import keep  # noqa: E402
+
+
+@pytest.fixture
+def faces(tmp_path, monkeypatch):
+    """A small set in a project that has no runs yet; a row is trained for two epochs at 64 px."""
+    folder = assembled_set(tmp_path, per_class=15)
+    short = train.TrainConfig("meso4", str(folder), epochs=2, size=64, batch_size=8)
+    monkeypatch.setattr(runtime, "project_root", lambda: tmp_path / "project")
+    monkeypatch.setattr(ablation, "config", lambda row, _, seed: replace(short, seed=seed))
+    return folder
+
+
+def test_a_kept_run_is_what_others_start_from_and_names_no_folder_of_this_machine(faces):
+    name = f"{faces.name}/meso4-0"
+    trained = ablation.trained("meso4", faces, 0)
+    assert trained == runtime.project_root() / "runs" / "ablation" / name
+    keep.keep(name)
+    kept = ablation.trained("meso4", faces, 0)
+    assert kept == runtime.project_root() / "results" / "runs" / name
+    for file in ("model.safetensors", "history.csv"):
+        assert (kept / file).read_bytes() == (trained / file).read_bytes()
+    assert str(faces.parent) not in (kept / "model.json").read_text()
+
+
+def test_a_kept_run_of_other_settings_or_images_is_named(faces, monkeypatch):
+    ablation.trained("meso4", faces, 0)
+    keep.keep(f"{faces.name}/meso4-0")
+    settings = ablation.config("meso4", faces, 0)
+    other = replace(settings, epochs=3, dropout=0.1)
+    monkeypatch.setattr(ablation, "config", lambda *_: other)
+    with pytest.raises(SystemExit, match="meso4-0 was trained with other epochs, dropout; delete"):
+        ablation.trained("meso4", faces, 0)
+    monkeypatch.setattr(ablation, "config", lambda *_: settings)
+    manifest = faces / "manifest.csv"
+    manifest.write_text(manifest.read_text().rpartition("\n")[0])
+    with pytest.raises(SystemExit, match="other manifest_sha256"):
+        ablation.trained("meso4", faces, 0)
+
+
+def test_what_is_not_finished_is_not_kept(faces):
+    with pytest.raises(SystemExit, match="holds no trained model; train it"):
+        keep.keep(f"{faces.name}/meso4-1")
+    run: Path = ablation.trained("meso4", faces, 1)
+    about = json.loads((run / "model.json").read_text())
+    about["config"]["epochs"] = 9
+    (run / "model.json").write_text(json.dumps(about))
+    with pytest.raises(SystemExit, match="2 of its 9 epochs; finish it first"):
+        keep.keep(f"{faces.name}/meso4-1")
+    assert not (runtime.project_root() / "results").exists()
