@@ -1,8 +1,6 @@
 """Scores to metrics, each with a 95 % interval; calibration and thresholds.
 
-Metrics are scikit-learn's, taken with sample weights. That makes the interval one line: a bootstrap
-that draws groups (identities, an original and its edits) with replacement only changes how often
-each image counts. Images of one group are not independent, so the group is what is drawn.
+Metrics are scikit-learn's; their intervals come from a bootstrap over groups (resampling.py).
 """
 
 from collections.abc import Sequence
@@ -12,10 +10,10 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from sklearn import metrics
 
+from mesocore.resampling import ECE_BINS, counts, draws, roc_auc, weighted_metrics
 from mesocore.sources import kinds
 
 RESAMPLES = 1000
-ECE_BINS = 15
 
 
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
@@ -47,24 +45,18 @@ def fit_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
     return float((cuts[best] + below) / 2)
 
 
-def expected_calibration_error(
-    labels: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None
-) -> float:
+def expected_calibration_error(labels: np.ndarray, probability: np.ndarray) -> float:
     """ECE over 15 equal-width bins: mean distance between P(fake) and the share of fakes.
 
     Naeini, Cooper, Hauskrecht, AAAI 2015, for the probability of the positive class.
     """
-    weight = np.ones(len(labels)) if weight is None else weight
     bins = np.minimum((probability * ECE_BINS).astype(int), ECE_BINS - 1)
-    gap = np.bincount(bins, weight * (probability - labels), minlength=ECE_BINS)
-    return float(np.abs(gap).sum() / weight.sum())
+    gap = np.bincount(bins, probability - labels, minlength=ECE_BINS)
+    return float(np.abs(gap).sum() / len(labels))
 
 
 def point_metrics(
-    labels: np.ndarray,
-    probability: np.ndarray,
-    threshold: float,
-    weight: np.ndarray | None = None,
+    labels: np.ndarray, probability: np.ndarray, threshold: float
 ) -> dict[str, float | None]:
     """All metrics of `labels` `(N,)` (1 = fake) and P(fake) `(N,)`, without intervals.
 
@@ -76,26 +68,19 @@ def point_metrics(
         "average_precision": None,
         "eer": None,
         "tpr_at_1_fpr": None,
-        "accuracy": metrics.accuracy_score(labels, called_fake, sample_weight=weight),
+        "accuracy": metrics.accuracy_score(labels, called_fake),
         "balanced_accuracy": None,
-        "brier": float(np.average((probability - labels) ** 2, weights=weight)),
-        "ece": expected_calibration_error(labels, probability, weight),
+        "brier": float(np.mean((probability - labels) ** 2)),
+        "ece": expected_calibration_error(labels, probability),
     }
-    kept = labels if weight is None else labels[weight > 0]
-    if len(np.unique(kept)) == 2:
-        fpr, tpr, _ = metrics.roc_curve(
-            labels, probability, sample_weight=weight, drop_intermediate=False
-        )
+    if len(np.unique(labels)) == 2:
+        fpr, tpr, _ = metrics.roc_curve(labels, probability, drop_intermediate=False)
         result["roc_auc"] = metrics.auc(fpr, tpr)
-        result["average_precision"] = metrics.average_precision_score(
-            labels, probability, sample_weight=weight
-        )
+        result["average_precision"] = metrics.average_precision_score(labels, probability)
         # where the curve meets false positives = false negatives; the difference is monotone
         result["eer"] = np.interp(0.0, fpr - (1 - tpr), fpr)
         result["tpr_at_1_fpr"] = tpr[fpr <= 0.01].max()
-        result["balanced_accuracy"] = metrics.balanced_accuracy_score(
-            labels, called_fake, sample_weight=weight
-        )
+        result["balanced_accuracy"] = metrics.balanced_accuracy_score(labels, called_fake)
     return {name: None if value is None else float(value) for name, value in result.items()}
 
 
@@ -118,19 +103,13 @@ def metrics_with_intervals(
     interval may lie above its value; read it as an upper bound.
     """
     runs = list(zip(np.atleast_2d(probability), np.atleast_1d(threshold), strict=True))
-
-    def each(weight: np.ndarray | None = None) -> pd.DataFrame:
-        return pd.DataFrame([point_metrics(labels, *run, weight) for run in runs], dtype=float)
-
-    found = each()
-    names, codes = np.unique(groups, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    draws = []
-    for _ in range(resamples):
-        times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))
-        draws.append(each(times[codes].astype(float)).mean())
-    table = pd.DataFrame({"value": found.mean(), "low": pd.DataFrame(draws).quantile(0.025),
-                          "high": pd.DataFrame(draws).quantile(0.975)})  # fmt: skip
+    found = pd.DataFrame([point_metrics(labels, *run) for run in runs], dtype=float)
+    drawn = pd.concat(
+        sum(weighted_metrics(labels, *run, weights) for run in runs) / len(runs)
+        for weights in draws(groups, resamples, seed)
+    )
+    table = pd.DataFrame({"value": found.mean(), "low": drawn.quantile(0.025),
+                          "high": drawn.quantile(0.975)})  # fmt: skip
     table[table["value"].isna()] = np.nan  # metrics that need both classes, with only one there
     if len(runs) > 1:
         table["sd"] = found.std(ddof=1)
@@ -157,22 +136,17 @@ def paired_difference(
     """
     ours, theirs = np.atleast_2d(ours), np.atleast_2d(theirs)
 
-    def difference(weight: np.ndarray | None = None) -> float:
+    def difference(weights: np.ndarray) -> np.ndarray:  # (B, N) -> (B,), NaN without both classes
         means = [
-            np.mean([metrics.roc_auc_score(labels, run, sample_weight=weight) for run in runs])
+            np.mean([roc_auc(*counts(labels, run, weights)) for run in runs], axis=0)
             for runs in (ours, theirs)
         ]
-        return float(means[0] - means[1])
+        return means[0] - means[1]
 
-    names, codes = np.unique(groups, return_inverse=True)
-    rng = np.random.default_rng(seed)
-    draws = []
-    while len(draws) < resamples:
-        weight = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[codes]
-        if len(np.unique(labels[weight > 0])) == 2:
-            draws.append(difference(weight))
-    low, high = np.percentile(draws, [2.5, 97.5])
-    return {"value": difference(), "low": float(low), "high": float(high)}
+    drawn = np.concatenate([difference(weights) for weights in draws(groups, resamples, seed)])
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    value = difference(np.ones((1, len(labels))))[0]
+    return {"value": float(value), "low": float(low), "high": float(high)}
 
 
 def measure(

@@ -1,11 +1,12 @@
 """At which threshold to use a detector, what it costs there, and when to say "I do not know"."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from mesocore.evaluate import RESAMPLES
+from mesocore.resampling import draws
 
 LIMITS = (0.01, 0.005)  # false-positive rates; the second is the practice of photo forensics
 COVERAGES = tuple(round(1 - 0.1 * step, 1) for step in range(10))  # 1.0 ... 0.1
@@ -46,26 +47,21 @@ def at_limits(
         row = {"limit": limit, "threshold": threshold,
                "allowed": int(np.floor(limit * (validation[0] == 0).sum() + 1e-9))}  # fmt: skip
         for name, which in (("fpr", labels == 0), ("tpr", labels == 1)):
-            low, high = _interval(lambda w, which=which, called=called:
-                                  np.average(called[which], weights=w[which]),
-                                  groups, which, resamples)  # fmt: skip
+            low, high = _interval(called, which, groups, resamples)
             row |= {name: called[which].mean(), f"{name}_low": low, f"{name}_high": high}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def _interval(
-    rate: Callable[[np.ndarray], float], groups: np.ndarray, needed: np.ndarray, resamples: int
+    called: np.ndarray, counted: np.ndarray, groups: np.ndarray, resamples: int
 ) -> tuple[float, float]:
-    """95 % percentile interval of `rate(weights)` over draws of groups with a needed image."""
-    names, codes = np.unique(groups, return_inverse=True)
-    rng = np.random.default_rng(0)
-    draws = []
-    for _ in range(resamples):
-        weight = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[codes]
-        if weight[needed].any():
-            draws.append(rate(weight))
-    low, high = np.percentile(draws, [2.5, 97.5])
+    """95 % percentile interval of the share of `called` among `counted`, over draws of groups."""
+    drawn = []
+    for weights in draws(groups, resamples, seed=0):
+        total = weights @ counted
+        drawn.extend((weights @ (called & counted))[total > 0] / total[total > 0])
+    low, high = np.percentile(drawn, [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -111,10 +107,7 @@ def abstention(
     for coverage in coverages:
         kept = order[: max(1, round(coverage * len(order)))]
         everything = np.ones(len(kept), bool)
-        low, high = _interval(
-            lambda w, kept=kept: np.average(wrong[kept], weights=w), groups[kept], everything,
-            resamples,
-        )  # fmt: skip
+        low, high = _interval(wrong[kept], everything, groups[kept], resamples)
         rows.append({"coverage": coverage, "images": len(kept), "error": wrong[kept].mean(),
                      "low": low, "high": high})  # fmt: skip
     return pd.DataFrame(rows)

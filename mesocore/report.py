@@ -2,9 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import roc_curve
 
 from mesocore.evaluate import metrics_with_intervals
+from mesocore.resampling import counts, draws
 
 NAMES = {
     "roc_auc": "ROC AUC",
@@ -64,15 +64,10 @@ def roc_band(
     `labels` int `(N,)` with 1 = fake, `probability` `(N,)`, `groups` `(N,)`: whole groups are
     drawn, as for every interval of the course.
     """
-    names, codes = np.unique(groups, return_inverse=True)
-    rng = np.random.default_rng(0)
-    grid = np.linspace(0, 1, 101)
-    curves = []
-    for _ in range(resamples):
-        weight = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[codes]
-        if len(np.unique(labels[weight > 0])) < 2:
-            continue
-        fpr, tpr, _ = roc_curve(labels, probability, sample_weight=weight)
-        curves.append(np.interp(grid, fpr, tpr))
+    grid, curves = np.linspace(0, 1, 101), []
+    for weights in draws(groups, resamples, seed=0):
+        for tp, fp in zip(*counts(labels, probability, weights), strict=True):
+            if tp[-1] and fp[-1]:
+                curves.append(np.interp(grid, fp / fp[-1], tp / tp[-1]))
     low, high = np.percentile(curves, [2.5, 97.5], axis=0)
     return grid, low, high

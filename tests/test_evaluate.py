@@ -32,14 +32,6 @@ def test_a_perfect_and_an_inverted_ranking():
     assert (wrong["roc_auc"], wrong["eer"], wrong["tpr_at_1_fpr"]) == (0, 1, 0)
 
 
-def test_weights_count_as_repetitions():
-    labels, probability = noisy_scores(60)
-    times = np.random.default_rng(1).integers(0, 4, 60)
-    weighted = evaluate.point_metrics(labels, probability, 0.4, times.astype(float))
-    repeated = evaluate.point_metrics(labels.repeat(times), probability.repeat(times), 0.4)
-    assert weighted == pytest.approx(repeated)
-
-
 def test_ece_is_zero_for_calibrated_and_large_for_overconfident_scores():
     labels = np.array([0, 1] * 50)
     assert evaluate.expected_calibration_error(labels, np.full(100, 0.5)) == 0
