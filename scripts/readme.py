@@ -50,8 +50,28 @@ def generalisation(results: Path) -> str:
     return _markdown(["trained on", *(f"tested on {name}" for name in columns)], cells)
 
 
+def scale(results: Path) -> str:
+    """Assembly at 15,000 and 150,000 images: pace, memory, and what became of planted copies."""
+    path = results / "assembly-scale.json"
+    runs = json.loads(path.read_text())["runs"] if path.exists() else []
+    header = ["files", "seconds", "files a second", "bare limit", "share of it", "peak, MiB",
+              "planted copies found", "false pairs", "groups in two splits",
+              "killed, resumed"]  # fmt: skip
+    return _markdown(header, [_scale_row(run) for run in runs])
+
+
+def _scale_row(run: dict) -> list[str]:
+    bare, found = run["bare"]["to disk"], run["dedup"]
+    planted = [sum(found[key].values()) for key in ("found", "planted")]
+    same = "the same bytes" if run["killed"]["same_bytes"] else "other bytes"
+    return [f"{run['inputs']:,}", f"{run['seconds']:,.0f}", f"{run['images_per_second']:,.0f}",
+            f"{bare['images_per_second']:,.0f}", f"{bare['share_reached']:.0%}",
+            f"{run['peak_mib']:,}", "{:,} of {:,}".format(*planted), str(found["false_pairs"]),
+            str(found["groups_in_two_splits"]), same]  # fmt: skip
+
+
 TABLES = {"README.md": {"results": table, "generalisation": generalisation},
-          "data/README.md": {"builds": builds, "distances": distances}}  # fmt: skip
+          "data/README.md": {"builds": builds, "distances": distances, "scale": scale}}  # fmt: skip
 
 
 def _markdown(header: list[str], rows: list[list[str]]) -> str:
