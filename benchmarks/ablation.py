@@ -1,17 +1,22 @@
 """What each part of MesoNetPlus buys, and what size buys: every row over three seeds.
 
-    python benchmarks/ablation.py DATA           # all rows, then the table
-    python benchmarks/ablation.py DATA ROW...    # trains these rows alone
+    python benchmarks/ablation.py DATA             # all rows, then the table
+    python benchmarks/ablation.py DATA ROW...      # trains these rows alone
+    python benchmarks/ablation.py DATA --reduced   # every row at 128 px; also with ROW...
 
 DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
 256 px, trained on for 8 epochs, or as many updates if it is smaller than 6,300 images (at most 40
-epochs). The record is results/synthfaces/ablation.json or results/real/SET-ablation.json. Runs are
-kept in runs/ablation/SET and continued when interrupted, so two processes may train different rows
-(MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained again. Epoch,
-temperature and threshold of every run are chosen on val; the test split is read once, at the end.
-Times are taken side by side in this process; run nothing else meanwhile.
+epochs), for the few rows that this is paid for. `--reduced` has the rows of synthfaces instead, all
+of them, at 128 px and the course's settings but as few epochs: 3 core-minutes a run of Meso-4 in
+place of 13. The record is results/synthfaces/ablation.json or results/real/SET-ablation.json
+(SET-128-ablation.json). Runs are kept in runs/ablation/SET (SET-128) and continued when
+interrupted, so two processes may train different rows (MESO_THREADS=1 each); those that keep.py has
+put into results/runs are not trained again. Epoch, temperature and threshold of every run are
+chosen on val; the test split is read once, at the end. Times are taken side by side in this
+process; run nothing else meanwhile.
 """
 
+import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +25,7 @@ from mesocore import cost, dataset, models, results, runtime, train
 from mesocore.checkpoint import load_detector
 
 SEEDS = (0, 1, 2)
-SYNTHFACES = (
+ALL = (
     "meso4", "meso4+inverted", "meso4+se", "meso4+eca", "meso4+cbam", "meso4+coordinate",
     "meso4+highpass", "meso4+blur", "meso4+inverted+se", "meso4+inverted+eca",
     "mesoinception4", "mobilenet_v3_small",
@@ -29,17 +34,19 @@ REAL = ("meso4", "meso4+inverted", models.CHOSEN, "mesoinception4", "mobilenet_v
 UPDATES, MOST_EPOCHS = 8 * 6300, 40  # counted in images
 
 
-def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
+def config(row: str, folder: Path, seed: int, reduced: bool = False) -> train.TrainConfig:
     if results.tier(folder) == dataset.EMBEDDED:
         return train.course_config(row, str(folder), seed)
     images = len(dataset.read_manifest(folder, "train"))
     epochs = min(MOST_EPOCHS, max(8, round(UPDATES / images)))
+    if reduced:
+        return train.course_config(row, str(folder), seed, epochs)
     return train.TrainConfig(row, str(folder), epochs, batch_size=12, dropout=0.2, seed=seed)
 
 
-def trained(row: str, folder: Path, seed: int) -> Path:
+def trained(row: str, folder: Path, seed: int, reduced: bool = False) -> Path:
     """The run of a row: the committed one, or one that is trained now, or further."""
-    settings, name = config(row, folder, seed), f"{folder.name}/{row}-{seed}"
+    settings, name = config(row, folder, seed, reduced), f"{title(folder, reduced)}/{row}-{seed}"
     committed = runtime.project_root() / "results" / "runs" / name
     if committed.exists():
         check(committed, settings, folder)
@@ -57,24 +64,29 @@ def check(committed: Path, settings: train.TrainConfig, folder: Path) -> None:
         sys.exit(f"{committed} was trained with other {', '.join(other)}; delete it to train anew")
 
 
-def main(data: str, *rows: str) -> None:
+def title(folder: Path, reduced: bool) -> str:
+    return f"{folder.name}-128" if reduced else folder.name
+
+
+def main(data: str, *rows: str, reduced: bool = False) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
-    wanted = rows or (SYNTHFACES if results.tier(folder) == dataset.EMBEDDED else REAL)
-    places = {row: [trained(row, folder, seed) for seed in SEEDS] for row in wanted}
+    whole = results.tier(folder) == dataset.EMBEDDED or reduced
+    wanted = rows or (ALL if whole else REAL)
+    places = {row: [trained(row, folder, seed, reduced) for seed in SEEDS] for row in wanted}
     if rows:
         return
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
     record = results.compare(detectors, folder, baseline="meso4")
-    record["command"] = f"python benchmarks/ablation.py {data}"
+    record["command"] = f"python benchmarks/ablation.py {data}" + " --reduced" * reduced
     size = detectors["meso4"][0].size
     times(record["rows"], {row: models.build(row, size) for row in places}, size)
-    runtime.write_json(record_path(folder, "ablation"), record)
+    runtime.write_json(record_path(folder, "ablation", reduced), record)
 
 
-def record_path(folder: Path, name: str) -> Path:
+def record_path(folder: Path, name: str, reduced: bool = False) -> Path:
     own = results.tier(folder) == dataset.EMBEDDED
-    path = f"synthfaces/{name}.json" if own else f"real/{folder.name}-{name}.json"
+    path = f"synthfaces/{name}.json" if own else f"real/{title(folder, reduced)}-{name}.json"
     return runtime.project_root() / "results" / path
 
 
@@ -88,4 +100,9 @@ def times(rows: dict, networks: dict, size: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or [dataset.EMBEDDED]))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", nargs="?", default=dataset.EMBEDDED)
+    parser.add_argument("rows", nargs="*", metavar="row")
+    parser.add_argument("--reduced", action="store_true", help="real faces at 128 px")
+    given = parser.parse_intermixed_args()
+    main(given.data, *given.rows, reduced=given.reduced)

@@ -22,7 +22,7 @@ def faces(tmp_path, monkeypatch):
     folder = assembled_set(tmp_path, per_class=15)
     short = train.TrainConfig("meso4", str(folder), epochs=2, size=64, batch_size=8)
     monkeypatch.setattr(runtime, "project_root", lambda: tmp_path / "project")
-    monkeypatch.setattr(ablation, "config", lambda row, _, seed: replace(short, seed=seed))
+    monkeypatch.setattr(ablation, "config", lambda row, _, seed, *__: replace(short, seed=seed))
     return folder
 
 
