@@ -30,7 +30,7 @@ ALL = (
     "meso4+highpass", "meso4+blur", "meso4+inverted+se", "meso4+inverted+eca",
     "mesoinception4", "mobilenet_v3_small",
 )  # fmt: skip
-REAL = ("meso4", "meso4+inverted", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
+REAL = ("meso4", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
 UPDATES, MOST_EPOCHS = 8 * 6300, 40  # counted in images
 
 
@@ -99,10 +99,15 @@ def times(rows: dict, networks: dict, size: int) -> None:
         rows[name]["training_images_per_second"] = round(found, 1)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def arguments(about: str, part: str) -> argparse.Namespace:
+    """`data`, `parts` (words called `part` in the help) and `reduced` from the command line."""
+    parser = argparse.ArgumentParser(description=about.partition("\n")[0])
     parser.add_argument("data", nargs="?", default=dataset.EMBEDDED)
-    parser.add_argument("rows", nargs="*", metavar="row")
+    parser.add_argument("parts", nargs="*", metavar=part)
     parser.add_argument("--reduced", action="store_true", help="real faces at 128 px")
-    given = parser.parse_intermixed_args()
-    main(given.data, *given.rows, reduced=given.reduced)
+    return parser.parse_intermixed_args()
+
+
+if __name__ == "__main__":
+    given = arguments(__doc__, "row")
+    main(given.data, *given.parts, reduced=given.reduced)

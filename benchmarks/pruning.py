@@ -3,8 +3,8 @@
     python benchmarks/pruning.py DATA            # all rows of Meso-4 and MesoNetPlus, the records
     python benchmarks/pruning.py DATA MODEL      # trains this model's rows alone
 
-DATA is as for ablation.py, whose runs are what is pruned here; they are trained first where they
-are missing. Each row is fine-tuned for the same number of epochs at a tenth of the learning rate:
+DATA, and `--reduced` for real faces at 128 px, are as for ablation.py, whose runs are what is
+pruned here; they are trained first where they are missing. Each row is fine-tuned for the same number of epochs at a tenth of the learning rate:
 masks on, or without any (`dense`, the control that extra epochs alone make). `iterative` reaches
 its share in that many steps of one epoch, after Zhu & Gupta, "To prune, or not to prune", 2017,
 eq. 1. Runs are kept in runs/pruning/SET and continued when interrupted. Epoch, temperature and
@@ -13,7 +13,6 @@ side in this process; run nothing else meanwhile. Writes results/TIER/pruning-MO
 faces results/real/SET-pruning-MODEL.json.
 """
 
-import sys
 from pathlib import Path
 
 import ablation
@@ -40,19 +39,23 @@ TIMED = ("dense", "global-0.9", "structured-0.5", "structured-0.8")
 JPEG = 50  # quality
 
 
-def main(data: str, *models: str) -> None:
+def main(data: str, *models: str, reduced: bool = False) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
     for model in models or MODELS:
-        runs = {seed: prune_all(model, folder, seed) for seed in ablation.SEEDS}
+        starts = [ablation.trained(full_name(model), folder, seed, reduced)
+                  for seed in ablation.SEEDS]  # fmt: skip
+        place = runtime.project_root() / "runs" / "pruning" / ablation.title(folder, reduced)
+        runs = [prune_all(start, place / f"{model}-{seed}", folder)
+                for seed, start in zip(ablation.SEEDS, starts, strict=True)]  # fmt: skip
         if not models:
-            record(model, folder, data, runs)
+            found = record(folder, starts, runs)
+            found["command"] = f"python benchmarks/pruning.py {data}" + " --reduced" * reduced
+            runtime.write_json(ablation.record_path(folder, f"pruning-{model}", reduced), found)
 
 
-def prune_all(model: str, folder: Path, seed: int) -> dict[str, Path]:
+def prune_all(start: Path, place: Path, folder: Path) -> dict[str, Path]:
     """Trains what is missing; returns the run of every row, as "global-0.2"."""
-    start = ablation.trained(full_name(model), folder, seed)
-    place = runtime.project_root() / "runs" / "pruning" / folder.name / f"{model}-{seed}"
     found = {}
     for method, amounts in ROWS.items():
         for amount in amounts:
@@ -80,12 +83,10 @@ def one(start: Path, out: Path, folder: Path, epochs: int, **changes) -> None:
     train.train(config, out, resume=out.exists())
 
 
-def record(model: str, folder: Path, data: str, runs: dict[int, dict[str, Path]]) -> None:
-    rows = {row: [load_detector(runs[seed][row]) for seed in runs] for row in runs[0]}
-    before = [ablation.trained(full_name(model), folder, seed) for seed in runs]
-    rows["before"] = [load_detector(run) for run in before]
+def record(folder: Path, starts: list[Path], runs: list[dict[str, Path]]) -> dict:
+    rows = {row: [load_detector(run[row]) for run in runs] for row in runs[0]}
+    rows["before"] = [load_detector(start) for start in starts]
     found = results.compare(rows, folder, baseline="dense")
-    found["command"] = f"python benchmarks/pruning.py {data}"
     found["fine_tuning_epochs"] = EPOCHS
     size = rows["dense"][0].size
     faces = dataset.load(folder, "test", size)
@@ -96,7 +97,7 @@ def record(model: str, folder: Path, data: str, runs: dict[int, dict[str, Path]]
     timed = {name: rows[name][0].model for name in TIMED}
     for name, milliseconds in cost.latency(timed, size, batch=64, rounds=20).items():
         found["rows"][name]["latency_ms"] = round(milliseconds, 2)
-    runtime.write_json(ablation.record_path(folder, f"pruning-{model}"), found)
+    return found
 
 
 def what_is_left(detectors: list[Detector], size: int) -> dict:
@@ -117,4 +118,5 @@ def auc(detectors: list[Detector], images: Tensor, table: pd.DataFrame) -> dict:
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or [dataset.EMBEDDED]))
+    given = ablation.arguments(__doc__, "model")
+    main(given.data, *given.parts, reduced=given.reduced)
