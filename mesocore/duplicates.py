@@ -165,7 +165,7 @@ def _same_word(
         at = stop
 
 
-def near_duplicates(hashes: list[str], files: list[Path], workers: int = 1) -> np.ndarray:
+def near_duplicates(hashes: list[str], files: Sequence[str | Path], workers: int = 1) -> np.ndarray:
     """Confirmed pairs i < j of near-duplicates: int64 (P, 2), sorted.
 
     hashes: of `phash`. files: the JPEGs; those are read that a hash has paired. Among aligned faces
@@ -195,9 +195,9 @@ def _batches(items: Sequence, size: int) -> Iterator[tuple[int, Sequence]]:
         yield start, items[start : start + size]
 
 
-def _look(batch: tuple[int, list[Path]]) -> tuple[int, bytes]:
+def _look(batch: tuple[int, list[str | Path]]) -> tuple[int, bytes]:
     start, files = batch
-    return start, b"".join(thumbnail(file.read_bytes()).tobytes() for file in files)
+    return start, b"".join(thumbnail(Path(file).read_bytes()).tobytes() for file in files)
 
 
 def _alike(batch: tuple[int, np.ndarray], store: Path) -> tuple[int, np.ndarray]:

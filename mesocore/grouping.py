@@ -36,7 +36,7 @@ def group_names(table: pd.DataFrame, out: Path, workers: int = 1) -> pd.Series:
     0..N-1.
     """
     unique = table.index[~table["sha256"].duplicated()].to_numpy()
-    files = [out / image for image in table["image"].iloc[unique]]
+    files = [f"{out}/{image}" for image in table["image"].iloc[unique]]  # a Path takes thrice that
     near = duplicates.near_duplicates(table["phash"].iloc[unique].tolist(), files, workers)
     keys = table["key"].dropna()
     pairs = np.concatenate([_chained(table["sha256"]), _chained(keys), unique[near]])

@@ -1,5 +1,6 @@
 """Processes that share a list of tasks, and die with their parent."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -51,6 +52,7 @@ def in_parallel(task: Callable, items: Iterable, workers: int) -> Iterator:
 
 
 def _start_worker() -> None:
+    gc.freeze()  # a collection would write to all that the parent made, and so copy it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     parent = multiprocessing.parent_process()
 
