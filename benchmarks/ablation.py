@@ -2,18 +2,17 @@
 
     python benchmarks/ablation.py DATA             # all rows, then the table
     python benchmarks/ablation.py DATA ROW...      # trains these rows alone
-    python benchmarks/ablation.py DATA --reduced   # every row at 128 px; also with ROW...
+    python benchmarks/ablation.py DATA --reduced   # six rows at 128 px; also with ROW...
 
 DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
 256 px, trained on for 8 epochs, or as many updates if it is smaller than 6,300 images (at most 40
-epochs), for the few rows that this is paid for. `--reduced` has the rows of synthfaces instead, all
-of them, at 128 px and the course's settings but as few epochs: 3 core-minutes a run of Meso-4 in
-place of 13. The record is results/synthfaces/ablation.json or results/real/SET-ablation.json
-(SET-128-ablation.json). Runs are kept in runs/ablation/SET (SET-128) and continued when
-interrupted, so two processes may train different rows (MESO_THREADS=1 each); those that keep.py has
-put into results/runs are not trained again. Epoch, temperature and threshold of every run are
-chosen on val; the test split is read once, at the end. Times are taken side by side in this
-process; run nothing else meanwhile.
+epochs). `--reduced` is real faces at 128 px and the course's settings, for as few epochs: 3 core-
+minutes a run of Meso-4 in place of 13. The record is results/synthfaces/ablation.json or
+results/real/SET-ablation.json (SET-128-ablation.json). Runs are kept in runs/ablation/SET (SET-128)
+and continued when interrupted, so two processes may train different rows (MESO_THREADS=1 each);
+those that keep.py has put into results/runs are not trained again. Epoch, temperature and threshold
+of every run are chosen on val; the test split is read once, at the end. Times are taken side by
+side in this process; run nothing else meanwhile.
 """
 
 import argparse
@@ -25,9 +24,13 @@ from mesocore import cost, dataset, models, results, runtime, train
 from mesocore.checkpoint import load_detector
 
 SEEDS = (0, 1, 2)
-ALL = (
+SYNTHFACES = (
     "meso4", "meso4+inverted", "meso4+se", "meso4+eca", "meso4+cbam", "meso4+coordinate",
     "meso4+highpass", "meso4+blur", "meso4+inverted+se", "meso4+inverted+eca",
+    "mesoinception4", "mobilenet_v3_small",
+)  # fmt: skip
+REDUCED = (
+    "meso4", "meso4+inverted", "meso4+eca", "meso4+inverted+eca",
     "mesoinception4", "mobilenet_v3_small",
 )  # fmt: skip
 REAL = ("meso4", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
@@ -71,8 +74,8 @@ def title(folder: Path, reduced: bool) -> str:
 def main(data: str, *rows: str, reduced: bool = False) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
-    whole = results.tier(folder) == dataset.EMBEDDED or reduced
-    wanted = rows or (ALL if whole else REAL)
+    own = results.tier(folder) == dataset.EMBEDDED
+    wanted = rows or (SYNTHFACES if own else REDUCED if reduced else REAL)
     places = {row: [trained(row, folder, seed, reduced) for seed in SEEDS] for row in wanted}
     if rows:
         return
