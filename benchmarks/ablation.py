@@ -7,12 +7,12 @@
 DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
 256 px, trained on for 8 epochs, or as many updates if it is smaller than 6,300 images (at most 40
 epochs). `--reduced` is real faces at 128 px and the course's settings, for as few epochs: three
-minutes of one core for a run of Meso-4 in place of 13. The record is results/synthfaces/ablation.json or
-results/real/SET-ablation.json (SET-128-ablation.json). Runs are kept in runs/ablation/SET (SET-128)
-and continued when interrupted, so two processes may train different rows (MESO_THREADS=1 each);
-those that keep.py has put into results/runs are not trained again. Epoch, temperature and threshold
-of every run are chosen on val; the test split is read once, at the end. Times are taken side by
-side in this process; run nothing else meanwhile.
+minutes of one core for a run of Meso-4 in place of 13. The record is
+results/synthfaces/ablation.json or results/real/SET-ablation.json (SET-128-ablation.json). Runs are
+kept in runs/ablation/SET (SET-128) and continued when interrupted, so two processes may train
+different rows (MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained
+again. Epoch, temperature and threshold of every run are chosen on val; the test split is read once,
+at the end. Times are taken side by side in this process; run nothing else meanwhile.
 """
 
 import argparse
