@@ -46,7 +46,7 @@ figures: $(STAMP) ## make every figure anew in figures/, and say what changed
 test: $(STAMP) ## lint, unit tests, notebooks, exercises
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m pytest -n $(JOBS) --dist loadscope
+	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n $(JOBS) --dist loadscope  # no core waits in a loop
 
 doctor: $(STAMP) ## check this machine: OK or FAIL per requirement, and the way out
 	@$(PY) -P mesocore/doctor.py
