@@ -108,7 +108,10 @@ def arguments(about: str, part: str) -> argparse.Namespace:
     parser.add_argument("data", nargs="?", default=dataset.EMBEDDED)
     parser.add_argument("parts", nargs="*", metavar=part)
     parser.add_argument("--reduced", action="store_true", help="real faces at 128 px")
-    return parser.parse_intermixed_args()
+    given = parser.parse_intermixed_args()
+    if given.reduced and given.data == dataset.EMBEDDED:
+        parser.error(f"{dataset.EMBEDDED} is at 128 px already; leave --reduced out")
+    return given
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ def test_a_kept_run_is_what_others_start_from_and_names_no_folder_of_this_machin
     for file in ("model.safetensors", "history.csv"):
         assert (kept / file).read_bytes() == (trained / file).read_bytes()
     assert str(faces.parent) not in (kept / "model.json").read_text()
+    reduced = ablation.trained("meso4", faces, 0, reduced=True)
+    assert reduced.parent.name == f"{faces.name}-128"
 
 
 def test_a_kept_run_of_other_settings_or_images_is_named(faces, monkeypatch):
