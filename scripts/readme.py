@@ -87,8 +87,9 @@ def _row(path: Path) -> list[str] | None:
         return None
     data, metrics = record["data"], record["metrics"]["all"]
     trivial = record.get("trivial_baseline")
+    shown = record["model"].get("augment", "flip")  # the course's own goes without saying
     return [
-        record["model"]["model"],
+        record["model"]["model"] + (f", {shown}" if shown != "flip" else ""),
         f"{data['path']}, {data['split']}",
         str(metrics["images"]),
         str(len(record["seeds"])),
