@@ -3,16 +3,18 @@
     python benchmarks/ablation.py DATA             # all rows, then the table
     python benchmarks/ablation.py DATA ROW...      # trains these rows alone
     python benchmarks/ablation.py DATA --reduced   # six rows at 128 px; also with ROW...
+    python benchmarks/ablation.py DATA --epochs 24 # for a GPU; also with ROW...
 
 DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
 256 px, trained on for 8 epochs, or as many updates if it is smaller than 6,300 images (at most 40
 epochs). `--reduced` is real faces at 128 px and the course's settings, for as few epochs: three
-minutes of one core for a run of Meso-4 in place of 13. The record is
-results/synthfaces/ablation.json or results/real/SET-ablation.json (SET-128-ablation.json). Runs are
-kept in runs/ablation/SET (SET-128) and continued when interrupted, so two processes may train
-different rows (MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained
-again. Epoch, temperature and threshold of every run are chosen on val; the test split is read once,
-at the end. Times are taken side by side in this process; run nothing else meanwhile.
+minutes of one core for a run of Meso-4 in place of 13. `--epochs` is real faces at 256 px for that
+long, in batches of 32 and in bf16. The record is results/synthfaces/ablation.json or
+results/real/SET-ablation.json (SET-128-, SET-24-epochs-). Runs are kept in runs/ablation/SET
+(SET-128, SET-24-epochs) and continued when interrupted, so two processes may train different rows
+(MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained again. Epoch,
+temperature and threshold of every run are chosen on val; the test split is read once, at the end.
+Times are taken side by side in this process; run nothing else meanwhile.
 """
 
 import argparse
@@ -33,23 +35,34 @@ REDUCED = (
     "meso4", "meso4+inverted", "meso4+eca", "meso4+inverted+eca",
     "mesoinception4", "mobilenet_v3_small",
 )  # fmt: skip
-REAL = ("meso4", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
+LONG = ("meso4", models.CHOSEN, "mesoinception4")
+REAL = (*LONG, "mobilenet_v3_small")
 UPDATES, MOST_EPOCHS = 8 * 6300, 40  # counted in images
+FULL, SMALL = "", "128"  # scales; a third kind is made by for_epochs
 
 
-def config(row: str, folder: Path, seed: int, reduced: bool = False) -> train.TrainConfig:
+def config(row: str, folder: Path, seed: int, scale: str = FULL) -> train.TrainConfig:
+    """The settings of a row; `scale` is `FULL`, `SMALL` or as `for_epochs` names it."""
     if results.tier(folder) == dataset.EMBEDDED:
         return train.course_config(row, str(folder), seed)
     images = len(dataset.read_manifest(folder, "train"))
     epochs = min(MOST_EPOCHS, max(8, round(UPDATES / images)))
-    if reduced:
+    if scale == SMALL:
         return train.course_config(row, str(folder), seed, epochs)
+    if scale != FULL:
+        epochs = int(scale.partition("-")[0])
+        return train.TrainConfig(row, str(folder), epochs, dropout=0.2, precision="bf16", seed=seed)
     return train.TrainConfig(row, str(folder), epochs, batch_size=12, dropout=0.2, seed=seed)
 
 
-def trained(row: str, folder: Path, seed: int, reduced: bool = False) -> Path:
+def for_epochs(epochs: int) -> str:
+    """The scale behind `--epochs`."""
+    return f"{epochs}-epochs"
+
+
+def trained(row: str, folder: Path, seed: int, scale: str = FULL) -> Path:
     """The run of a row: the committed one, or one that is trained now, or further."""
-    settings, name = config(row, folder, seed, reduced), f"{title(folder, reduced)}/{row}-{seed}"
+    settings, name = config(row, folder, seed, scale), f"{title(folder, scale)}/{row}-{seed}"
     committed = runtime.project_root() / "results" / "runs" / name
     if committed.exists():
         check(committed, settings, folder)
@@ -67,30 +80,37 @@ def check(committed: Path, settings: train.TrainConfig, folder: Path) -> None:
         sys.exit(f"{committed} was trained with other {', '.join(other)}; delete it to train anew")
 
 
-def title(folder: Path, reduced: bool) -> str:
-    return f"{folder.name}-128" if reduced else folder.name
+def title(folder: Path, scale: str) -> str:
+    return folder.name if scale == FULL else f"{folder.name}-{scale}"
 
 
-def main(data: str, *rows: str, reduced: bool = False) -> None:
+def main(data: str, *rows: str, scale: str = FULL) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
     own = results.tier(folder) == dataset.EMBEDDED
-    wanted = rows or (SYNTHFACES if own else REDUCED if reduced else REAL)
-    places = {row: [trained(row, folder, seed, reduced) for seed in SEEDS] for row in wanted}
+    real = {FULL: REAL, SMALL: REDUCED}.get(scale, LONG)
+    wanted = rows or (SYNTHFACES if own else real)
+    places = {row: [trained(row, folder, seed, scale) for seed in SEEDS] for row in wanted}
     if rows:
         return
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
     record = results.compare(detectors, folder, baseline="meso4")
-    record["command"] = f"python benchmarks/ablation.py {data}" + " --reduced" * reduced
+    record["command"] = command(__file__, data, scale)
     size = detectors["meso4"][0].size
     times(record["rows"], {row: models.build(row, size) for row in places}, size)
-    runtime.write_json(record_path(folder, "ablation", reduced), record)
+    runtime.write_json(record_path(folder, "ablation", scale), record)
 
 
-def record_path(folder: Path, name: str, reduced: bool = False) -> Path:
+def record_path(folder: Path, name: str, scale: str = FULL) -> Path:
     own = results.tier(folder) == dataset.EMBEDDED
-    path = f"synthfaces/{name}.json" if own else f"real/{title(folder, reduced)}-{name}.json"
+    path = f"synthfaces/{name}.json" if own else f"real/{title(folder, scale)}-{name}.json"
     return runtime.project_root() / "results" / path
+
+
+def command(file: str, data: str, scale: str) -> str:
+    """What makes a record: data without the folder that it lay in."""
+    option = {FULL: "", SMALL: " --reduced"}.get(scale, f" --epochs {scale.partition('-')[0]}")
+    return f"python benchmarks/{Path(file).name} {data}{option}"
 
 
 def times(rows: dict, networks: dict, size: int) -> None:
@@ -102,18 +122,21 @@ def times(rows: dict, networks: dict, size: int) -> None:
         rows[name]["training_images_per_second"] = round(found, 1)
 
 
-def arguments(about: str, part: str) -> argparse.Namespace:
-    """`data`, `parts` (words called `part` in the help) and `reduced` from the command line."""
+def arguments(about: str, part: str) -> tuple[str, list[str], str]:
+    """Data, the words called `part` in the help, and the scale, from the command line."""
     parser = argparse.ArgumentParser(description=about.partition("\n")[0])
     parser.add_argument("data", nargs="?", default=dataset.EMBEDDED)
     parser.add_argument("parts", nargs="*", metavar=part)
-    parser.add_argument("--reduced", action="store_true", help="real faces at 128 px")
+    scale = parser.add_mutually_exclusive_group()
+    scale.add_argument("--reduced", action="store_true", help="real faces at 128 px")
+    scale.add_argument("--epochs", type=int, help="real faces at 256 px, in bf16")
     given = parser.parse_intermixed_args()
-    if given.reduced and given.data == dataset.EMBEDDED:
-        parser.error(f"{dataset.EMBEDDED} is at 128 px already; leave --reduced out")
-    return given
+    if given.data == dataset.EMBEDDED and (given.reduced or given.epochs):
+        parser.error(f"{dataset.EMBEDDED} has one scale; leave --reduced and --epochs out")
+    asked = for_epochs(given.epochs) if given.epochs else SMALL if given.reduced else FULL
+    return given.data, given.parts, asked
 
 
 if __name__ == "__main__":
-    given = arguments(__doc__, "row")
-    main(given.data, *given.parts, reduced=given.reduced)
+    data, rows, scale = arguments(__doc__, "row")
+    main(data, *rows, scale=scale)

@@ -3,12 +3,11 @@
     python benchmarks/pruning.py DATA            # all rows of Meso-4 and MesoNetPlus, the records
     python benchmarks/pruning.py DATA MODEL      # trains this model's rows alone
 
-DATA, and `--reduced` for real faces at 128 px, are as for ablation.py, whose runs are what is
-pruned here; they are trained first where they are missing. Each row is fine-tuned for the same
-number of epochs at a tenth of the learning rate: masks on, or without any (`dense`, the control
-that extra epochs alone make). `iterative` reaches its share in that many steps of one epoch, after
-Zhu & Gupta, "To prune, or not to prune", 2017, eq. 1. Runs are kept in runs/pruning/SET and
-continued when interrupted. Epoch, temperature and threshold are chosen on val; the test split is
+DATA, `--reduced` and `--epochs` are as for ablation.py, whose runs are what is pruned here; they
+are trained first where they are missing. Each row is fine-tuned for the same number of epochs at a
+tenth of the learning rate: masks on, or without any (`dense`, the control that extra epochs alone
+make). `iterative` reaches its share in that many steps of one epoch, after Zhu & Gupta, "To prune,
+or not to prune", 2017, eq. 1. Runs are kept in runs/pruning/SET and continued when interrupted. Epoch, temperature and threshold are chosen on val; the test split is
 read once, at the end. Latencies are taken side by side in this process; run nothing else meanwhile.
 Writes results/TIER/pruning-MODEL.json, on real faces results/real/SET-pruning-MODEL.json.
 """
@@ -39,19 +38,19 @@ TIMED = ("dense", "global-0.9", "structured-0.5", "structured-0.8")
 JPEG = 50  # quality
 
 
-def main(data: str, *models: str, reduced: bool = False) -> None:
+def main(data: str, *models: str, scale: str = ablation.FULL) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
     for model in models or MODELS:
-        starts = [ablation.trained(full_name(model), folder, seed, reduced)
+        starts = [ablation.trained(full_name(model), folder, seed, scale)
                   for seed in ablation.SEEDS]  # fmt: skip
-        place = runtime.project_root() / "runs" / "pruning" / ablation.title(folder, reduced)
+        place = runtime.project_root() / "runs" / "pruning" / ablation.title(folder, scale)
         runs = [prune_all(start, place / f"{model}-{seed}", folder)
                 for seed, start in zip(ablation.SEEDS, starts, strict=True)]  # fmt: skip
         if not models:
             found = record(folder, starts, runs)
-            found["command"] = f"python benchmarks/pruning.py {data}" + " --reduced" * reduced
-            runtime.write_json(ablation.record_path(folder, f"pruning-{model}", reduced), found)
+            found["command"] = ablation.command(__file__, data, scale)
+            runtime.write_json(ablation.record_path(folder, f"pruning-{model}", scale), found)
 
 
 def prune_all(start: Path, place: Path, folder: Path) -> dict[str, Path]:
@@ -118,5 +117,5 @@ def auc(detectors: list[Detector], images: Tensor, table: pd.DataFrame) -> dict:
 
 
 if __name__ == "__main__":
-    given = ablation.arguments(__doc__, "model")
-    main(given.data, *given.parts, reduced=given.reduced)
+    data, models, scale = ablation.arguments(__doc__, "model")
+    main(data, *models, scale=scale)

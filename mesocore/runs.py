@@ -45,6 +45,15 @@ def open_run(out: Path, settings: dict, defaults: dict, resume: bool) -> None:
         raise UserError(f"{out} was started with other settings ({was}); use those to resume")
 
 
+def history(out: Path) -> list[dict]:
+    """The epochs that the run in `out` has had, by its `history.csv`; empty if there is none.
+
+    It is written last in an epoch, so it is never ahead of the state.
+    """
+    file = out / HISTORY
+    return pd.read_csv(file).to_dict("records") if file.exists() else []
+
+
 def save_state(out: Path, trainer: Trainer, rows: list[dict]) -> None:
     """Writes the state after an epoch, at once or not at all."""
     tensors = {f"model.{name}": value for name, value in trainer.model.state_dict().items()}

@@ -44,7 +44,10 @@ def setup(seed: int = 0) -> None:
     `MESO_THREADS` overrides the thread count (runs then agree only with runs of the same count).
     """
     torch.set_num_threads(threads())
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or its sums vary; before CUDA
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    torch.utils.deterministic.fill_uninitialized_memory = False  # with NaN: a debugging aid, slow
+    torch.backends.cudnn.allow_tf32 = False  # fp32 is fp32, on a GPU as on a CPU
     reseed(seed)
 
 

@@ -68,10 +68,10 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
         defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
         runs.open_run(out, settings, defaults, resume)
     accelerator.wait_for_everyone()
+    if resume and _finished(done := runs.history(out), config):
+        return pd.DataFrame(done)
     trainer = loop.prepare(model, config, accelerator)
     rows = runs.restore(out, trainer) if resume else []
-    if _finished(rows, config):
-        return pd.DataFrame(rows)
     with accelerator.main_process_first():
         training, validation = _splits(folder, config)
     training = dataset.on_device(training, accelerator.device)

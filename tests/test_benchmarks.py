@@ -14,6 +14,7 @@ from tests.factories import assembled_set
 sys.path.append(str(project_root() / "benchmarks"))
 import ablation  # noqa: E402
 import keep  # noqa: E402
+import transfer  # noqa: E402
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_a_kept_run_is_what_others_start_from_and_names_no_folder_of_this_machin
     for file in ("model.safetensors", "history.csv"):
         assert (kept / file).read_bytes() == (trained / file).read_bytes()
     assert str(faces.parent) not in (kept / "model.json").read_text()
-    reduced = ablation.trained("meso4", faces, 0, reduced=True)
+    reduced = ablation.trained("meso4", faces, 0, ablation.SMALL)
     assert reduced.parent.name == f"{faces.name}-128"
 
 
@@ -65,3 +66,21 @@ def test_what_is_not_finished_is_not_kept(faces):
     with pytest.raises(SystemExit, match="2 of its 9 epochs; finish it first"):
         keep.keep(f"{faces.name}/meso4-1")
     assert not (runtime.project_root() / "results").exists()
+
+
+def test_fine_tuning_starts_from_the_run_of_its_own_seed_and_is_compared_with_scratch(
+    faces, monkeypatch
+):
+    monkeypatch.setattr(transfer.models, "CHOSEN", "meso4")
+    monkeypatch.setattr(transfer, "ROWS", {"scratch-40": {"epochs": 1}, "tuned-40": {"epochs": 1}})
+    transfer.main(str(faces), str(faces))
+    record = json.loads(
+        (runtime.project_root() / f"results/real/{faces.name}-transfer.json").read_text()
+    )
+    assert set(record["rows"]) == {"scratch-40", "tuned-40", "source"}
+    assert record["rows"]["tuned-40"]["model"]["init"] == faces.name
+    assert record["rows"]["scratch-40"]["against"]["value"] == 0
+    runs = runtime.project_root() / "runs"
+    config = json.loads((runs / "transfer" / faces.name / "tuned-40-1/config.json").read_text())
+    source = runs / "ablation" / ablation.title(faces, transfer.SCALE) / "meso4-1"
+    assert config["init"] == str(source) and config["seed"] == 1

@@ -274,6 +274,14 @@ def test_resuming_a_finished_run_changes_nothing(run, faces):
     assert before == {name: (run / name).stat().st_mtime_ns for name in before}
 
 
+def test_a_finished_run_needs_no_state_to_be_known_as_finished(run, faces, tmp_path):
+    shutil.copytree(run, tmp_path / "moved")
+    (tmp_path / "moved" / "last.safetensors").unlink()  # as when only the results were kept
+    history = train.train(settings(faces), tmp_path / "moved", resume=True)
+    pd.testing.assert_frame_equal(history, pd.read_csv(run / "history.csv"))
+    assert not (tmp_path / "moved" / "last.safetensors").exists()
+
+
 def test_a_run_older_than_a_setting_goes_on_with_its_default(run, faces, tmp_path):
     shutil.copytree(run, tmp_path / "old")
     config = json.loads((run / "config.json").read_text())

@@ -1,0 +1,65 @@
+"""What training on a large set of real faces does for a small one: fine-tuning against scratch.
+
+    python benchmarks/transfer.py DATA SOURCE          # all rows, then the record
+    python benchmarks/transfer.py DATA SOURCE ROW...   # trains these rows alone
+
+MesoNetPlus at 256 px, three seeds a row. `tuned` rows start from its runs on SOURCE for 24 epochs
+(`ablation.py SOURCE --epochs 24`), each from that of its own seed; `source` is those runs as they
+are, with a threshold and a temperature that fit SOURCE. The number in a row's name is its epochs.
+Epoch, temperature and threshold of every other run are chosen on the validation split of DATA, and
+so is the row to go with; the test split is read once, for all rows. Runs are kept in
+runs/transfer/DATA and continued when interrupted. Writes results/real/DATA-transfer.json.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import ablation
+
+from mesocore import dataset, models, results, runtime, train
+from mesocore.checkpoint import load_detector
+
+SCALE = ablation.for_epochs(24)  # of the runs on SOURCE
+ROWS = {
+    "scratch-40": {"epochs": 40},
+    "scratch-100": {"epochs": 100},
+    "scratch-100-dropout": {"epochs": 100, "dropout": 0.5},
+    "tuned-40": {"epochs": 40},
+    "tuned-40-low-rate": {"epochs": 40, "learning_rate": 3e-4},
+}
+
+
+def trained(row: str, folder: Path, source: Path, seed: int) -> Path:
+    """The run of a row, which is trained now, or further, unless it is finished."""
+    settings = replace(ablation.config(models.CHOSEN, folder, seed, SCALE), **ROWS[row])
+    if row.startswith("tuned"):
+        start = ablation.trained(models.CHOSEN, source, seed, SCALE)
+        settings = replace(settings, init=str(start))
+    out = runtime.project_root() / "runs" / "transfer" / folder.name / f"{row}-{seed}"
+    train.train(settings, out, resume=out.exists())
+    return out
+
+
+def main(data: str, source: str, *rows: str) -> None:
+    runtime.setup()
+    folder, large = dataset.resolve(data), dataset.resolve(source)
+    runs = {row: [trained(row, folder, large, seed) for seed in ablation.SEEDS]
+            for row in rows or ROWS}  # fmt: skip
+    if rows:
+        return
+    runs["source"] = [ablation.trained(models.CHOSEN, large, s, SCALE) for s in ablation.SEEDS]
+    detectors = {row: [load_detector(out) for out in outs] for row, outs in runs.items()}
+    record = results.compare(detectors, folder, baseline="scratch-40")
+    for row in record["rows"].values():
+        row["model"]["init"] = large.name if row["model"].get("init") else None
+    del record["rows"]["source"]["val_roc_auc"]  # on another set's validation split
+    record["rows"]["source"]["model"]["data"] = large.name
+    record["command"] = f"python benchmarks/transfer.py {data} {source}"
+    runtime.write_json(ablation.record_path(folder, "transfer"), record)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: python benchmarks/transfer.py DATA SOURCE [ROW...]")
+    main(*sys.argv[1:])
