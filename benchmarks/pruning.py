@@ -7,8 +7,9 @@ DATA, `--reduced` and `--epochs` are as for ablation.py, whose runs are what is 
 are trained first where they are missing. Each row is fine-tuned for the same number of epochs at a
 tenth of the learning rate: masks on, or without any (`dense`, the control that extra epochs alone
 make). `iterative` reaches its share in that many steps of one epoch, after Zhu & Gupta, "To prune,
-or not to prune", 2017, eq. 1. Runs are kept in runs/pruning/SET and continued when interrupted. Epoch, temperature and threshold are chosen on val; the test split is
-read once, at the end. Latencies are taken side by side in this process; run nothing else meanwhile.
+or not to prune", 2017, eq. 1. Runs are kept in runs/pruning/SET and continued when interrupted.
+Epoch, temperature and threshold are chosen on val; the test split is read once, at the end.
+Latencies are taken side by side in this process; run nothing else meanwhile.
 Writes results/TIER/pruning-MODEL.json, on real faces results/real/SET-pruning-MODEL.json.
 """
 
