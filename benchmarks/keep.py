@@ -9,6 +9,7 @@ description, without paths of this machine.
 import json
 import shutil
 import sys
+from pathlib import Path
 
 from mesocore import runtime
 from mesocore.checkpoint import DESCRIPTION, WEIGHTS, load_detector
@@ -26,7 +27,7 @@ def keep(name: str) -> None:
         sys.exit(
             f"{run} has had {epochs} of its {about['config']['epochs']} epochs; finish it first"
         )
-    about["config"]["data"] = name.split("/")[0]
+    about["config"]["data"] = Path(about["config"]["data"]).name
     out.mkdir(parents=True, exist_ok=True)
     for file in (WEIGHTS, HISTORY):
         shutil.copy(run / file, out / file)

@@ -58,9 +58,10 @@ def compare(
     """Several models, each with one run a seed, on one split of an assembled set.
 
     Returns a record with `rows`: for each name its config, `seeds`, `val_roc_auc` of each run (what
-    a choice may be based on), metrics over all images as `evaluate.overall` gives them, parameters
-    and multiply-adds, and `against`: the paired difference of its ROC AUC to that of `baseline`, a
-    name among the rows. The split is read once for all of them.
+    a choice may be based on), `trained_on` (the GPU or processor of each), metrics over all images
+    as `evaluate.overall` gives them, parameters and multiply-adds, and `against`: the paired
+    difference of its ROC AUC to that of `baseline`, a name among the rows. The split is read once
+    for all of them.
     """
     folder = dataset.resolve(data)
     tables = {
@@ -76,6 +77,7 @@ def compare(
             "model": about["config"] | {"data": folder.name},
             "seeds": [run.description["config"]["seed"] for run in runs],
             "val_roc_auc": [run.description["best"]["val_roc_auc"] for run in runs],
+            "trained_on": [_hardware(run) for run in runs],
             **cost.complexity(runs[0].model, runs[0].size),
             "metrics": {"all": evaluate.overall(tables[name], [r.threshold for r in runs])},
             "against": evaluate.paired_difference(labels, scores[name], scores[baseline], groups),
@@ -83,6 +85,11 @@ def compare(
     record["data"] = about_data(folder, split)
     record["trivial_baseline"] = audit.trivial_baseline(folder, split)
     return record | {"environment": environment(), "command": command_line()}
+
+
+def _hardware(run: Detector) -> str:
+    where = run.description["environment"]
+    return where["gpu"] or where["processor"]
 
 
 def about_data(folder: Path, split: str) -> dict:
