@@ -50,6 +50,25 @@ def generalisation(results: Path) -> str:
     return _markdown(["trained on", *(f"tested on {name}" for name in columns)], cells)
 
 
+def ablation(results: Path) -> str:
+    """Every architecture at both scales of OpenForensics, against Meso-4 at the same one."""
+    lines = []
+    for path in sorted((results / "real").glob("openforensics-*-ablation.json")):
+        rows = json.loads(path.read_text())["rows"]
+        lines += [_ablation_row(name, row, path) for name, row in rows.items()]
+    header = ["model", "trained for", "parameters", "training, images a second", "ROC AUC",
+              "minus Meso-4's", "accuracy", "file"]  # fmt: skip
+    return _markdown(header, lines)
+
+
+def _ablation_row(name: str, row: dict, path: Path) -> list[str]:
+    model, metrics, gap = row["model"], row["metrics"]["all"], row["against"]
+    return [name, f"{model['epochs']} epochs of {model['size']} px", f"{row['parameters']:,}",
+            f"{row['training_images_per_second']:.0f}", _interval(metrics["roc_auc"]),
+            f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]",
+            _interval(metrics["accuracy"]), _link(path)]  # fmt: skip
+
+
 def scale(results: Path) -> str:
     """Assembly at 15,000 and 150,000 images: pace, memory, and what became of planted copies."""
     path = results / "assembly-scale.json"
@@ -70,7 +89,7 @@ def _scale_row(run: dict) -> list[str]:
             str(found["groups_in_two_splits"]), same]  # fmt: skip
 
 
-TABLES = {"README.md": {"results": table, "generalisation": generalisation},
+TABLES = {"README.md": {"results": table, "ablation": ablation, "generalisation": generalisation},
           "data/README.md": {"builds": builds, "distances": distances, "scale": scale}}  # fmt: skip
 
 
@@ -95,8 +114,12 @@ def _row(path: Path) -> list[str] | None:
         str(len(record["seeds"])),
         *(_interval(metrics[name]) for name in METRICS),
         f"{max(trivial.values()):.3f}" if trivial else "",
-        f"[{path.stem}](results/{path.parent.name}/{path.name})",
+        _link(path),
     ]
+
+
+def _link(path: Path) -> str:
+    return f"[{path.stem}](results/{path.parent.name}/{path.name})"
 
 
 def _interval(metric: dict) -> str:
