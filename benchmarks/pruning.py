@@ -30,10 +30,10 @@ AMOUNTS = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98)
 ROWS = {
     "dense": (0.0,),
     "global": AMOUNTS,
-    "layerwise": (0.2, 0.5, 0.9),
-    "random": (0.2, 0.5, 0.9),
+    "layerwise": (0.2, 0.9),
+    "random": (0.2, 0.9),
     "structured": (0.2, 0.5, 0.8),
-    "iterative": (0.8, 0.95, 0.98),
+    "iterative": (0.95, 0.98),
 }
 TIMED = ("dense", "global-0.9", "structured-0.5", "structured-0.8")
 JPEG = 50  # quality
