@@ -12,6 +12,8 @@ METRICS = {
     "balanced_accuracy": "balanced accuracy",
     "tpr_at_1_fpr": "TPR at 1 % FPR",
 }
+PRUNED = ("dense", "global-0.2", "global-0.5", "global-0.8", "global-0.9", "structured-0.5",
+          "structured-0.8")  # fmt: skip
 NONE = "Nothing has been measured yet."
 
 
@@ -62,11 +64,29 @@ def ablation(results: Path) -> str:
 
 
 def _ablation_row(name: str, row: dict, path: Path) -> list[str]:
-    model, metrics, gap = row["model"], row["metrics"]["all"], row["against"]
+    model, metrics = row["model"], row["metrics"]["all"]
     return [name, f"{model['epochs']} epochs of {model['size']} px", f"{row['parameters']:,}",
             f"{row['training_images_per_second']:.0f}", _interval(metrics["roc_auc"]),
-            f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]",
+            _difference(row["against"]),
             _interval(metrics["accuracy"]), _link(path)]  # fmt: skip
+
+
+def pruning(results: Path) -> str:
+    """What pruning leaves of both networks, against a control that was trained as long."""
+    lines = []
+    for path in sorted((results / "real").glob("openforensics-128-pruning-*.json")):
+        rows, model = json.loads(path.read_text())["rows"], path.stem.rpartition("-")[2]
+        lines += [_pruning_row(f"{model}, {name}", rows[name], path) for name in PRUNED]
+    header = ["network and pruning", "zeros", "ROC AUC", "minus the control's", "bytes, gzip",
+              "64 images, ms", "file"]  # fmt: skip
+    return _markdown(header, lines)
+
+
+def _pruning_row(name: str, row: dict, path: Path) -> list[str]:
+    zeros, milliseconds = sum(row["sparsity"]) / len(row["sparsity"]), row.get("latency_ms")
+    return [name, f"{zeros:.1%}", _interval(row["metrics"]["all"]["roc_auc"]),
+            _difference(row["against"]), f"{row['bytes']['gzip']:,}",
+            f"{milliseconds:.0f}" if milliseconds else "", _link(path)]  # fmt: skip
 
 
 def scale(results: Path) -> str:
@@ -89,7 +109,8 @@ def _scale_row(run: dict) -> list[str]:
             str(found["groups_in_two_splits"]), same]  # fmt: skip
 
 
-TABLES = {"README.md": {"results": table, "ablation": ablation, "generalisation": generalisation},
+TABLES = {"README.md": {"results": table, "ablation": ablation, "pruning": pruning,
+                        "generalisation": generalisation},
           "data/README.md": {"builds": builds, "distances": distances, "scale": scale}}  # fmt: skip
 
 
@@ -126,6 +147,10 @@ def _interval(metric: dict) -> str:
     if metric["value"] is None:
         return ""
     return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"
+
+
+def _difference(gap: dict) -> str:
+    return f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]"
 
 
 def markers(name: str) -> tuple[str, str]:
