@@ -93,7 +93,7 @@ def record(folder: Path, starts: list[Path], runs: list[dict[str, Path]]) -> dic
     recompressed = robustness.changed(faces.images, "jpeg", JPEG)
     for name, detectors in rows.items():
         start = found["rows"][name]["model"]["init"]
-        found["rows"][name]["model"]["init"] = start and Path(start).name  # a folder of this machine
+        found["rows"][name]["model"]["init"] = start and Path(start).name  # no folder of here
         found["rows"][name] |= what_is_left(detectors, size)
         found["rows"][name][f"jpeg_{JPEG}"] = auc(detectors, recompressed, faces.table)
     timed = {name: rows[name][0].model for name in TIMED}
