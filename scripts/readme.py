@@ -12,8 +12,8 @@ METRICS = {
     "balanced_accuracy": "balanced accuracy",
     "tpr_at_1_fpr": "TPR at 1 % FPR",
 }
-PRUNED = ("before", "dense", "global-0.2", "global-0.5", "global-0.8", "global-0.9", "structured-0.5",
-          "structured-0.8")  # fmt: skip
+PRUNED = ("before", "dense", "global-0.2", "global-0.5", "global-0.8", "global-0.9",
+          "structured-0.5", "structured-0.8")  # fmt: skip
 NONE = "Nothing has been measured yet."
 
 
@@ -77,14 +77,15 @@ def pruning(results: Path) -> str:
     for path in sorted((results / "real").glob("openforensics-128-pruning-*.json")):
         rows, model = json.loads(path.read_text())["rows"], path.stem.rpartition("-")[2]
         lines += [_pruning_row(f"{model}, {name}", rows[name], path) for name in PRUNED]
-    header = ["network and pruning", "parameters", "zeros", "ROC AUC", "minus the control's", "bytes, gzip",
-              "64 images, ms", "file"]  # fmt: skip
+    header = ["network and pruning", "parameters", "zeros", "ROC AUC", "minus the control's",
+              "bytes, gzip", "64 images, ms", "file"]  # fmt: skip
     return _markdown(header, lines)
 
 
 def _pruning_row(name: str, row: dict, path: Path) -> list[str]:
     zeros, milliseconds = sum(row["sparsity"]) / len(row["sparsity"]), row.get("latency_ms")
-    return [name, f"{row['parameters']:,}", f"{zeros:.1%}", _interval(row["metrics"]["all"]["roc_auc"]),
+    return [name, f"{row['parameters']:,}", f"{zeros:.1%}",
+            _interval(row["metrics"]["all"]["roc_auc"]),
             _difference(row["against"]), f"{row['bytes']['gzip']:,}",
             f"{milliseconds:.0f}" if milliseconds else "", _link(path)]  # fmt: skip
 
