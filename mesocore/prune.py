@@ -43,8 +43,7 @@ def apply_masks(model: nn.Module, amount: float, method: str = "global", seed: i
     """Masks the share `amount` of the weights in scope, of those with the smallest magnitude.
 
     The masks stay through training (each forward pass multiplies by them, and masked weights get no
-    gradient) until `make_permanent`. An optimiser must be made afterwards: it would hold parameters
-    that are no longer the model's. "random" draws from `seed`. Raises `UserError` as `check` does,
+    gradient) until `make_permanent`. "random" draws from `seed`. Raises `UserError` as `check` does
     and for a model that has masks already.
     """
     check(amount, method)
