@@ -108,7 +108,7 @@ def record_path(folder: Path, name: str, scale: str = FULL) -> Path:
 
 
 def command(file: str, data: str, scale: str) -> str:
-    """What makes a record: data without the folder that it lay in."""
+    """The command that makes a record."""
     option = {FULL: "", SMALL: " --reduced"}.get(scale, f" --epochs {scale.partition('-')[0]}")
     return f"python benchmarks/{Path(file).name} {data}{option}"
 
@@ -131,6 +131,8 @@ def arguments(about: str, part: str) -> tuple[str, list[str], str]:
     scale.add_argument("--reduced", action="store_true", help="real faces at 128 px")
     scale.add_argument("--epochs", type=int, help="real faces at 256 px, in bf16")
     given = parser.parse_intermixed_args()
+    if given.epochs is not None and given.epochs < 1:
+        parser.error(f"--epochs is {given.epochs}; it must be 1 or more")
     if given.data == dataset.EMBEDDED and (given.reduced or given.epochs):
         parser.error(f"{dataset.EMBEDDED} has one scale; leave --reduced and --epochs out")
     asked = for_epochs(given.epochs) if given.epochs else SMALL if given.reduced else FULL

@@ -84,3 +84,15 @@ def test_fine_tuning_starts_from_the_run_of_its_own_seed_and_is_compared_with_sc
     config = json.loads((runs / "transfer" / faces.name / "tuned-40-1/config.json").read_text())
     source = runs / "ablation" / ablation.title(faces, transfer.SCALE) / "meso4-1"
     assert config["init"] == str(source) and config["seed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["set", "--epochs", "0"], "--epochs is 0; it must be"),
+     (["synthfaces", "--reduced"], "synthfaces has one scale")],
+)  # fmt: skip
+def test_a_scale_that_makes_no_sense_is_refused(words, said, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["ablation.py", *words])
+    with pytest.raises(SystemExit):
+        ablation.arguments("About.", "row")
+    assert said in capsys.readouterr().err
