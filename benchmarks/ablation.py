@@ -2,15 +2,16 @@
 
     python benchmarks/ablation.py DATA             # all rows, then the table
     python benchmarks/ablation.py DATA ROW...      # trains these rows alone
-    python benchmarks/ablation.py DATA --reduced   # six rows at 128 px; also with ROW...
+    python benchmarks/ablation.py DATA --reduced   # real faces at 128 px; also with ROW...
     python benchmarks/ablation.py DATA --epochs 24 # for a GPU; also with ROW...
 
 DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
 256 px, trained on for 8 epochs, or as many updates if it is smaller than 6,300 images (at most 40
 epochs). `--reduced` is real faces at 128 px and the course's settings, for as few epochs: three
 minutes of one core for a run of Meso-4 in place of 13. `--epochs` is real faces at 256 px for that
-long, in batches of 32 and in bf16. The record is results/synthfaces/ablation.json or
-results/real/SET-ablation.json (SET-128-, SET-24-epochs-). Runs are kept in runs/ablation/SET
+long, in batches of 32 and in bf16; there every row stands a second time, as the ensemble of its
+three seeds (`3*ROW`, one detector, nothing trained). The record is results/synthfaces/ablation.json
+or results/real/SET-ablation.json (SET-128-, SET-24-epochs-). Runs are kept in runs/ablation/SET
 (SET-128, SET-24-epochs) and continued when interrupted, so two processes may train different rows
 (MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained again. Epoch,
 temperature and threshold of every run are chosen on val; the test split is read once, at the end.
@@ -22,7 +23,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from mesocore import cost, dataset, models, results, runtime, train
+from mesocore import cost, dataset, ensemble, models, results, runtime, train
 from mesocore.checkpoint import load_detector
 
 SEEDS = (0, 1, 2)
@@ -32,11 +33,12 @@ SYNTHFACES = (
     "mesoinception4", "mobilenet_v3_small",
 )  # fmt: skip
 REDUCED = (
-    "meso4", "meso4+inverted", "meso4+eca", "meso4+inverted+eca",
+    "meso4", "meso4+inverted", "meso4+se", "meso4+eca", "meso4+cbam", "meso4+coordinate",
+    "meso4+highpass", "meso4+blur", "meso4+inverted+eca", "meso4+inverted+highpass",
     "mesoinception4", "mobilenet_v3_small",
 )  # fmt: skip
-LONG = ("meso4", models.CHOSEN, "mesoinception4")
-REAL = (*LONG, "mobilenet_v3_small")
+LONG = ("meso4", "meso4+inverted", models.CHOSEN, "mesoinception4")
+REAL = ("meso4", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
 UPDATES, MOST_EPOCHS = 8 * 6300, 40  # counted in images
 FULL, SMALL = "", "128"  # scales; a third kind is made by for_epochs
 
@@ -94,11 +96,19 @@ def main(data: str, *rows: str, scale: str = FULL) -> None:
     if rows:
         return
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
+    if scale not in (FULL, SMALL):
+        detectors |= together(detectors, folder)
     record = results.compare(detectors, folder, baseline="meso4")
     record["command"] = command(__file__, data, scale)
     size = detectors["meso4"][0].size
-    times(record["rows"], {row: models.build(row, size) for row in places}, size)
+    times(record["rows"], {row: models.build(row, size) for row in detectors}, size)
     runtime.write_json(record_path(folder, "ablation", scale), record)
+
+
+def together(detectors: dict, folder: Path) -> dict:
+    """For every row the ensemble of its seeds, as a row of one detector: `3*ROW`."""
+    return {f"{len(seeds)}*{row}": [ensemble.ensemble(seeds, folder)]
+            for row, seeds in detectors.items()}  # fmt: skip
 
 
 def record_path(folder: Path, name: str, scale: str = FULL) -> Path:

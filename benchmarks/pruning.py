@@ -1,6 +1,6 @@
 """Sparsity against accuracy: every method, over three seeds, against a dense control.
 
-    python benchmarks/pruning.py DATA            # all rows of Meso-4 and MesoNetPlus, the records
+    python benchmarks/pruning.py DATA            # all rows of both networks, the records
     python benchmarks/pruning.py DATA MODEL      # trains this model's rows alone
 
 DATA, `--reduced` and `--epochs` are as for ablation.py, whose runs are what is pruned here; they
@@ -22,9 +22,8 @@ from torch import Tensor
 
 from mesocore import cost, dataset, prune, results, robustness, runtime, train
 from mesocore.checkpoint import Detector, load_detector
-from mesocore.models import full_name
 
-MODELS = ("meso4", "mesonetplus")
+MODELS = ("meso4", "meso4+inverted")
 EPOCHS = 3  # of fine-tuning
 AMOUNTS = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98)
 ROWS = {
@@ -43,8 +42,7 @@ def main(data: str, *models: str, scale: str = ablation.FULL) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
     for model in models or MODELS:
-        starts = [ablation.trained(full_name(model), folder, seed, scale)
-                  for seed in ablation.SEEDS]  # fmt: skip
+        starts = [ablation.trained(model, folder, seed, scale) for seed in ablation.SEEDS]
         place = runtime.project_root() / "runs" / "pruning" / ablation.title(folder, scale)
         runs = [prune_all(start, place / f"{model}-{seed}", folder)
                 for seed, start in zip(ablation.SEEDS, starts, strict=True)]  # fmt: skip

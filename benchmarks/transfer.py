@@ -3,9 +3,10 @@
     python benchmarks/transfer.py DATA SOURCE          # all rows, then the record
     python benchmarks/transfer.py DATA SOURCE ROW...   # trains these rows alone
 
-MesoNetPlus at 256 px, three seeds a row. `tuned` rows start from its runs on SOURCE for 24 epochs
-(`ablation.py SOURCE --epochs 24`), each from that of its own seed; `source` is those runs as they
-are, with a threshold and a temperature that fit SOURCE. The number in a row's name is its epochs.
+Meso-4 with inverted residuals at 256 px, three seeds a row. `tuned` rows start from its runs on
+SOURCE for 24 epochs (`ablation.py SOURCE --epochs 24`), each from that of its own seed; `source` is
+those runs as they are, with a threshold and a temperature that fit SOURCE. The number in a row's
+name is its epochs; `3*ROW` is the ensemble of a row's three seeds.
 Epoch, temperature and threshold of every other run are chosen on the validation split of DATA, and
 so is the row to go with; the test split is read once, for all rows. Runs are kept in
 runs/transfer/DATA and continued when interrupted. Writes results/real/DATA-transfer.json.
@@ -17,9 +18,10 @@ from pathlib import Path
 
 import ablation
 
-from mesocore import dataset, models, results, runtime, train
+from mesocore import dataset, results, runtime, train
 from mesocore.checkpoint import load_detector
 
+MODEL = "meso4+inverted"
 SCALE = ablation.for_epochs(24)  # of the runs on SOURCE
 ROWS = {
     "scratch-40": {"epochs": 40},
@@ -32,9 +34,9 @@ ROWS = {
 
 def trained(row: str, folder: Path, source: Path, seed: int) -> Path:
     """The run of a row, which is trained now, or further, unless it is finished."""
-    settings = replace(ablation.config(models.CHOSEN, folder, seed, SCALE), **ROWS[row])
+    settings = replace(ablation.config(MODEL, folder, seed, SCALE), **ROWS[row])
     if row.startswith("tuned"):
-        start = ablation.trained(models.CHOSEN, source, seed, SCALE)
+        start = ablation.trained(MODEL, source, seed, SCALE)
         settings = replace(settings, init=str(start))
     out = runtime.project_root() / "runs" / "transfer" / folder.name / f"{row}-{seed}"
     train.train(settings, out, resume=out.exists())
@@ -48,8 +50,10 @@ def main(data: str, source: str, *rows: str) -> None:
             for row in rows or ROWS}  # fmt: skip
     if rows:
         return
-    runs["source"] = [ablation.trained(models.CHOSEN, large, s, SCALE) for s in ablation.SEEDS]
     detectors = {row: [load_detector(out) for out in outs] for row, outs in runs.items()}
+    detectors |= ablation.together(detectors, folder)
+    source_runs = [ablation.trained(MODEL, large, seed, SCALE) for seed in ablation.SEEDS]
+    detectors["source"] = [load_detector(out) for out in source_runs]
     record = results.compare(detectors, folder, baseline="scratch-40")
     for row in record["rows"].values():
         row["model"]["init"] = large.name if row["model"].get("init") else None

@@ -41,6 +41,7 @@ for name, command in {
     "audit": cli_data.audit,
     "train": cli_models.train_model,
     "prune": cli_models.prune_model,
+    "ensemble": cli_models.ensemble_models,
     "evaluate": cli_models.evaluate_model,
     "predict": cli_models.predict_images,
     "doctor": doctor_command,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mesocore import card, checkpoint, devices, predict, prune, results, train
+from mesocore import card, checkpoint, devices, ensemble, predict, prune, results, train
 from mesocore.runtime import UserError, write_json, write_text
 
 
@@ -131,6 +131,23 @@ def prune_model(
     old = prune.sizes(before.model)
     for name, value in prune.sizes(after.model).items():
         print(f"bytes, {name}: {value:,}, before {old[name]:,}")
+
+
+def ensemble_models(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="runs that differ in their seed alone")
+    ],
+    data: Annotated[str, typer.Option(help="the set that they learnt from")],
+    out: Annotated[Path, typer.Option(help="the ensemble's folder, a run like any other")],
+) -> None:
+    """Put several seeds of a model together: their mean judges better than any of them."""
+    made = ensemble.save_ensemble(runs, data, out)
+    each = [checkpoint.load_detector(run).description["best"]["val_roc_auc"] for run in runs]
+    print(
+        f"{out}: {made.description['config']['model']}, validation ROC AUC "
+        f"{made.description['best']['val_roc_auc']:.4f}; its members': "
+        f"{', '.join(f'{value:.4f}' for value in each)}"
+    )
 
 
 def evaluate_model(

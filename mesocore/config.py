@@ -53,6 +53,11 @@ class TrainConfig:
         for name in ("dropout", "label_smoothing", "ema", "warmup"):
             if not 0 <= (getattr(self, name) or 0) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; write a share from 0 to below 1")
+        if "*" in self.model:
+            raise UserError(
+                f"{self.model} is an ensemble; train, tune or prune its members, each with its own "
+                "seed, and put them together with mesocore ensemble"
+            )
         augment.parse(self.augment)
         schedule.check(self.schedule)
         prune.check(self.prune, self.prune_method)

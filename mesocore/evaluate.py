@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from sklearn import metrics
 
+from mesocore.checkpoint import to_probability
 from mesocore.resampling import ECE_BINS, counts, draws, roc_auc, weighted_metrics
 from mesocore.sources import kinds
 
@@ -43,6 +44,24 @@ def fit_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
         return 0.5
     below = cuts[best + 1] if best + 1 < len(cuts) else 0.0
     return float((cuts[best] + below) / 2)
+
+
+def fit(labels: np.ndarray, logits: np.ndarray) -> tuple[dict, dict]:
+    """What validation logits `(N,)` say: their metrics, and `threshold` and `temperature`."""
+    temperature = fit_temperature(labels, logits)
+    probability = to_probability(logits, temperature)
+    threshold = fit_threshold(labels, probability)
+    scores = point_metrics(labels, probability, threshold)
+    row = {
+        "val_loss": float(np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits)))),
+        "val_roc_auc": scores["roc_auc"],
+        "val_balanced_accuracy": scores["balanced_accuracy"],
+    }
+    return row, {
+        "threshold": threshold,
+        "temperature": temperature,
+        "threshold_from": "balanced accuracy on the validation split",
+    }
 
 
 def expected_calibration_error(labels: np.ndarray, probability: np.ndarray) -> float:

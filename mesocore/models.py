@@ -11,7 +11,7 @@ How the first two differ from the published code, and nothing else does:
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -201,6 +201,21 @@ class MobileNetV3Small(nn.Module):
         return self.body(to_unit(images)).squeeze(1)  # (N,)
 
 
+class Ensemble(nn.Module):
+    """Several models as one: the mean of their logits.
+
+    Lakshminarayanan, Pritzel, Blundell, "Simple and Scalable Predictive Uncertainty Estimation
+    using Deep Ensembles", NeurIPS 2017; theirs averages probabilities.
+    """
+
+    def __init__(self, members: Sequence[nn.Module]):
+        super().__init__()
+        self.members = nn.ModuleList(members)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.stack([member(images) for member in self.members]).mean(0)  # (N,)
+
+
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "meso4": Meso4,
     "mesoinception4": MesoInception4,
@@ -224,8 +239,12 @@ def build(name: str, size: int = 256) -> nn.Module:
     """A freshly initialised model by name.
 
     A name is one of `MODELS`, `mesonetplus`, or `meso4` with parts of MesoNetPlus:
-    `meso4+inverted+se`. Raises `UserError` for an unknown name or part, or two kinds of attention.
+    `meso4+inverted+se`. `3*NAME` is an ensemble of three. Raises `UserError` for an unknown name
+    or part, or two kinds of attention.
     """
+    count, star, member = name.partition("*")
+    if star and count.isdecimal() and int(count) > 1:
+        return Ensemble([build(member, size) for _ in range(int(count))])
     if name in MODELS:
         return MODELS[name](size=size)
     base, *parts = full_name(name).split("+")

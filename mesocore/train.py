@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from mesocore import dataset, devices, evaluate, loop, prune, runs, slim
-from mesocore.checkpoint import Detector, load_detector, save_model, to_probability
+from mesocore.checkpoint import Detector, load_detector, save_model
 from mesocore.config import TrainConfig
 from mesocore.models import build
 from mesocore.runtime import UserError, environment, setup
@@ -187,18 +187,4 @@ def _validate(trainer: loop.Trainer, data: dataset.FaceSet) -> tuple[dict, dict]
     logits = devices.everywhere(torch.from_numpy(part)).numpy()
     if not np.isfinite(logits).all():
         raise FloatingPointError("the validation logits became infinite or nan")
-    temperature = evaluate.fit_temperature(labels, logits)
-    probability = to_probability(logits, temperature)
-    threshold = evaluate.fit_threshold(labels, probability)
-    scores = evaluate.point_metrics(labels, probability, threshold)
-    row = {
-        "val_loss": float(np.mean(np.logaddexp(0, np.where(labels == 1, -logits, logits)))),
-        "val_roc_auc": scores["roc_auc"],
-        "val_balanced_accuracy": scores["balanced_accuracy"],
-    }
-    fitted = {
-        "threshold": threshold,
-        "temperature": temperature,
-        "threshold_from": "balanced accuracy on the validation split",
-    }
-    return row, fitted
+    return evaluate.fit(labels, logits)

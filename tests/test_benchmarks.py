@@ -71,13 +71,14 @@ def test_what_is_not_finished_is_not_kept(faces):
 def test_fine_tuning_starts_from_the_run_of_its_own_seed_and_is_compared_with_scratch(
     faces, monkeypatch
 ):
-    monkeypatch.setattr(transfer.models, "CHOSEN", "meso4")
+    monkeypatch.setattr(transfer, "MODEL", "meso4")
     monkeypatch.setattr(transfer, "ROWS", {"scratch-40": {"epochs": 1}, "tuned-40": {"epochs": 1}})
     transfer.main(str(faces), str(faces))
     record = json.loads(
         (runtime.project_root() / f"results/real/{faces.name}-transfer.json").read_text()
     )
-    assert set(record["rows"]) == {"scratch-40", "tuned-40", "source"}
+    assert set(record["rows"]) == {"scratch-40", "tuned-40", "3*scratch-40", "3*tuned-40", "source"}
+    assert record["rows"]["3*tuned-40"]["seeds"] == ["0+1+2"]
     assert record["rows"]["tuned-40"]["model"]["init"] == faces.name
     assert record["rows"]["scratch-40"]["against"]["value"] == 0
     runs = runtime.project_root() / "runs"

@@ -1,0 +1,58 @@
+"""Runs of one model that differ in their seed, put together: one detector, better than its members.
+
+What one seed gets wrong by chance another gets right, so the mean of their logits ranks better than
+any of them; it costs as many times the arithmetic. The ensemble is a run's folder like any other
+and needs none of its members' any more.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mesocore import dataset, evaluate, results
+from mesocore.checkpoint import Detector, load_detector, save_model
+from mesocore.models import Ensemble
+from mesocore.runtime import UserError
+
+
+def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
+    """The members as one detector; threshold and temperature fit the validation split of `data`.
+
+    `data` is the set that all of them learnt from. The name of its model is that of theirs with
+    their number before it, `3*meso4`, and its seed lists theirs, `0+1+2`. Raises `UserError` for
+    fewer than two members, members that differ in more than their seed, or another set.
+    """
+    if len(members) < 2:
+        raise UserError("an ensemble takes two runs or more; name runs that differ in their seed")
+    folder, about = dataset.resolve(data), results.one_model(members)
+    config, preparation = about["config"], members[0].preparation
+    if config.get("manifest_sha256") != dataset.manifest_hash(folder):
+        raise UserError(f"the runs were not trained on {data}; name the set that they learnt from")
+    model = Ensemble([member.model for member in members]).eval()
+    faces = dataset.load(folder, "val", members[0].size)
+    trial = Detector(model, preparation, members[0].size, 0.5, 1.0)
+    best, fitted = evaluate.fit(faces.labels.numpy(), trial.logits(faces.images))
+    own = {
+        "model": f"{len(members)}*{config['model']}",
+        "seed": "+".join(str(m.description["config"]["seed"]) for m in members),
+    }
+    description = {
+        "config": config | own,
+        "best": best,
+        **fitted,
+        "preparation": preparation.to_dict(),
+        "members_sha256": [m.description["weights_sha256"] for m in members],
+        "environment": about["environment"],
+    }
+    return Detector(
+        model, preparation, trial.size, fitted["threshold"], fitted["temperature"], description
+    )
+
+
+def save_ensemble(runs: Sequence[Path], data: str | Path, out: Path) -> Detector:
+    """Makes the ensemble of `runs` and leaves it in `out`, which must be new or empty."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is not empty; choose another --out")
+    made = ensemble([load_detector(run) for run in runs], data)
+    out.mkdir(parents=True, exist_ok=True)
+    save_model(out, made.model, made.description)
+    return made
