@@ -13,12 +13,14 @@ long, in batches of 32 and in bf16; there every row stands a second time, as the
 three seeds (`3*ROW`, one detector, nothing trained). The record is results/synthfaces/ablation.json
 or results/real/SET-ablation.json (SET-128-, SET-24-epochs-). Runs are kept in runs/ablation/SET
 (SET-128, SET-24-epochs) and continued when interrupted, so two processes may train different rows
-(MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained again. Epoch,
+(MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained again, and
+MobileNetV3's row, whose runs are too large for that, is taken over from the record. Epoch,
 temperature and threshold of every run are chosen on val; the test split is read once, at the end.
 Times are taken side by side in this process; run nothing else meanwhile.
 """
 
 import argparse
+import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -39,6 +41,7 @@ REDUCED = (
 )  # fmt: skip
 LONG = ("meso4", "meso4+inverted", models.CHOSEN, "mesoinception4")
 REAL = ("meso4", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
+TOO_LARGE = ("mobilenet_v3_small",)  # to be kept: 6 MB a run
 UPDATES, MOST_EPOCHS = 8 * 6300, 40  # counted in images
 FULL, SMALL = "", "128"  # scales; a third kind is made by for_epochs
 
@@ -92,17 +95,34 @@ def main(data: str, *rows: str, scale: str = FULL) -> None:
     own = results.tier(folder) == dataset.EMBEDDED
     real = {FULL: REAL, SMALL: REDUCED}.get(scale, LONG)
     wanted = rows or (SYNTHFACES if own else real)
-    places = {row: [trained(row, folder, seed, scale) for seed in SEEDS] for row in wanted}
+    known = {} if rows else measured(folder, scale)
+    places = {row: [trained(row, folder, seed, scale) for seed in SEEDS]
+              for row in wanted if row not in known}  # fmt: skip
     if rows:
         return
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
     if scale not in (FULL, SMALL):
         detectors |= together(detectors, folder)
     record = results.compare(detectors, folder, baseline="meso4")
+    record["rows"] |= known
     record["command"] = command(__file__, data, scale)
     size = detectors["meso4"][0].size
-    times(record["rows"], {row: models.build(row, size) for row in detectors}, size)
+    times(record["rows"], {row: models.build(row, size) for row in record["rows"]}, size)
     runtime.write_json(record_path(folder, "ablation", scale), record)
+
+
+def measured(folder: Path, scale: str) -> dict:
+    """Rows of the record as it is whose runs are nowhere any more, by the settings of today."""
+    path, root = record_path(folder, "ablation", scale), runtime.project_root()
+    rows = json.loads(path.read_text())["rows"] if path.exists() else {}
+    found = {}
+    for row in set(rows) & set(TOO_LARGE):
+        settings = asdict(config(row, folder, SEEDS[0], scale))
+        wanted = settings | {"manifest_sha256": dataset.manifest_hash(folder), "data": folder.name}
+        same = all(rows[row]["model"].get(key, value) == value for key, value in wanted.items())
+        if same and not (root / "runs/ablation" / title(folder, scale) / f"{row}-0").exists():
+            found[row] = rows[row]
+    return found
 
 
 def together(detectors: dict, folder: Path) -> dict:

@@ -227,7 +227,7 @@ PARTS: dict[str, dict] = {
     "blur": {"blur": True},
     **{kind: {"attend": kind} for kind in ATTENTION},
 }
-CHOSEN = "meso4+inverted"  # by benchmarks/ablation.py on validation; see chapter 3
+CHOSEN = "meso4+inverted+highpass"  # by benchmarks/ablation.py on validation; see chapter 3
 
 
 def full_name(name: str) -> str:
