@@ -1,6 +1,7 @@
 """Runs that benchmarks share: kept when finished, started from when their settings are the same."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +67,20 @@ def test_what_is_not_finished_is_not_kept(faces):
     with pytest.raises(SystemExit, match="2 of its 9 epochs; finish it first"):
         keep.keep(f"{faces.name}/meso4-1")
     assert not (runtime.project_root() / "results").exists()
+
+
+def test_a_row_whose_runs_are_too_large_to_keep_comes_from_the_record(faces, monkeypatch):
+    monkeypatch.setattr(ablation, "TOO_LARGE", ("meso4+eca",))
+    monkeypatch.setattr(ablation, "REAL", ("meso4", "meso4+eca"))
+    ablation.main(str(faces))
+    path = runtime.project_root() / f"results/real/{faces.name}-ablation.json"
+    record = json.loads(path.read_text())
+    assert ablation.measured(faces, ablation.FULL) == {}  # its runs are still there
+    shutil.rmtree(runtime.project_root() / "runs/ablation" / faces.name / "meso4+eca-0")
+    assert ablation.measured(faces, ablation.FULL) == {"meso4+eca": record["rows"]["meso4+eca"]}
+    record["rows"]["meso4+eca"]["model"]["epochs"] = 9
+    path.write_text(json.dumps(record))
+    assert ablation.measured(faces, ablation.FULL) == {}
 
 
 def test_fine_tuning_starts_from_the_run_of_its_own_seed_and_is_compared_with_scratch(
