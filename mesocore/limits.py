@@ -74,7 +74,9 @@ def _unknown(record: dict, found: dict, sweeps: dict | None) -> list[str]:
             "All figures are of pictures that a program drew: no evidence about real faces."
         )
     if len(record["seeds"]) < 2:
-        lines.append("One seed was trained: how the figures move with another is not known.")
+        together = "*" in record["model"]["model"]
+        what = "One ensemble was made" if together else "One seed was trained"
+        lines.append(f"{what}: how the figures move with another is not known.")
     for point in found.get("operating_points", []):
         if point["allowed"] == 0:
             lines.append(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore import cli_models, dataset, ensemble, results, train
+from mesocore import card, cli_models, dataset, ensemble, results, train
 from mesocore.checkpoint import load_detector
 from mesocore.models import build, parameter_count
 from mesocore.runtime import UserError
@@ -57,6 +57,13 @@ def test_a_row_of_one_ensemble_stands_beside_rows_of_seeds(seeds):
     assert record["seeds"] == ["0+1"] and record["metrics"]["all"]["images"] == 16
     assert record["multiply_adds"] > 0 and "each" not in record["metrics"]["all"]["roc_auc"]
     json.dumps(record)
+
+
+def test_its_card_says_that_there_is_one_of_it(seeds):
+    faces, runs = seeds
+    both = ensemble.ensemble([load_detector(run) for run in runs], faces)
+    text = card.render(results.evaluate_detector(both, faces), both, {})
+    assert "2*meso4" in text and "seeds: 0+1" in text and "One ensemble was made" in text
 
 
 def test_what_does_not_belong_together_is_named(seeds, tmp_path):
