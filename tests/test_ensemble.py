@@ -59,9 +59,10 @@ def test_a_row_of_one_ensemble_stands_beside_rows_of_seeds(seeds):
     json.dumps(record)
 
 
-def test_its_card_says_that_there_is_one_of_it(seeds):
+def test_its_card_says_that_there_is_one_of_it(seeds, tmp_path):
     faces, runs = seeds
-    both = ensemble.ensemble([load_detector(run) for run in runs], faces)
+    ensemble.save_ensemble(runs, faces, tmp_path / "both")
+    both = load_detector(tmp_path / "both")
     text = card.render(results.evaluate_detector(both, faces), both, {})
     assert "2*meso4" in text and "seeds: 0+1" in text and "One ensemble was made" in text
 
