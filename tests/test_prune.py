@@ -101,7 +101,7 @@ def test_biases_and_norms_are_out_of_scope():
 
 
 def test_multiply_adds_count_each_layers_own_zeros():
-    pruned = model("mesonetplus")
+    pruned = model("meso4+inverted")
     dense = complexity(pruned, 64)["multiply_adds"]
     assert prune.nonzero_multiply_adds(pruned, 64) == dense
     attentive = model("meso4+inverted+cbam")  # whose bottlenecks run twice
