@@ -95,7 +95,7 @@ def main(data: str, *rows: str, scale: str = FULL) -> None:
     own = results.tier(folder) == dataset.EMBEDDED
     real = {FULL: REAL, SMALL: REDUCED}.get(scale, LONG)
     wanted = rows or (SYNTHFACES if own else real)
-    known = {} if rows else measured(folder, scale)
+    known = {} if rows else taken_over(folder, scale)
     places = {row: [trained(row, folder, seed, scale) for seed in SEEDS]
               for row in wanted if row not in known}  # fmt: skip
     if rows:
@@ -111,8 +111,9 @@ def main(data: str, *rows: str, scale: str = FULL) -> None:
     runtime.write_json(record_path(folder, "ablation", scale), record)
 
 
-def measured(folder: Path, scale: str) -> dict:
-    """Rows of the record as it is whose runs are nowhere any more, by the settings of today."""
+def taken_over(folder: Path, scale: str) -> dict:
+    """Rows of `TOO_LARGE` in the present record, if their runs are not here and their settings and
+    images are those of today."""
     path, root = record_path(folder, "ablation", scale), runtime.project_root()
     rows = json.loads(path.read_text())["rows"] if path.exists() else {}
     found = {}

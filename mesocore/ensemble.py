@@ -11,6 +11,7 @@ from pathlib import Path
 from mesocore import dataset, evaluate, results
 from mesocore.checkpoint import Detector, load_detector, save_model
 from mesocore.models import Ensemble
+from mesocore.runs import check_free
 from mesocore.runtime import UserError
 
 
@@ -48,11 +49,10 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
     )
 
 
-def save_ensemble(runs: Sequence[Path], data: str | Path, out: Path) -> Detector:
-    """Makes the ensemble of `runs` and leaves it in `out`, which must be new or empty."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is not empty; choose another --out")
-    made = ensemble([load_detector(run) for run in runs], data)
+def save_ensemble(members: Sequence[Path], data: str | Path, out: Path) -> Detector:
+    """Makes the ensemble of the runs `members` and leaves it in `out`, which must be new or empty."""
+    check_free(out)
+    made = ensemble([load_detector(run) for run in members], data)
     out.mkdir(parents=True, exist_ok=True)
     save_model(out, made.model, made.description)
     return made

@@ -32,8 +32,7 @@ def open_run(out: Path, settings: dict, defaults: dict, resume: bool) -> None:
     if not config.exists():
         if resume:
             raise UserError(f"{out} holds no run to resume; leave --resume out to start one")
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(f"{out} is not empty; choose another --out")
+        check_free(out)
         write_json(config, settings)
         return
     if not resume:
@@ -43,6 +42,12 @@ def open_run(out: Path, settings: dict, defaults: dict, resume: bool) -> None:
     if changed:
         was = ", ".join(f"{key} {before.get(key)!r} -> {settings[key]!r}" for key in changed)
         raise UserError(f"{out} was started with other settings ({was}); use those to resume")
+
+
+def check_free(out: Path) -> None:
+    """Raises `UserError` unless `out` is an empty folder or does not exist."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"{out} is not empty; choose another --out")
 
 
 def history(out: Path) -> list[dict]:

@@ -75,12 +75,12 @@ def test_a_row_whose_runs_are_too_large_to_keep_comes_from_the_record(faces, mon
     ablation.main(str(faces))
     path = runtime.project_root() / f"results/real/{faces.name}-ablation.json"
     record = json.loads(path.read_text())
-    assert ablation.measured(faces, ablation.FULL) == {}  # its runs are still there
+    assert ablation.taken_over(faces, ablation.FULL) == {}  # its runs are still there
     shutil.rmtree(runtime.project_root() / "runs/ablation" / faces.name / "meso4+eca-0")
-    assert ablation.measured(faces, ablation.FULL) == {"meso4+eca": record["rows"]["meso4+eca"]}
+    assert ablation.taken_over(faces, ablation.FULL) == {"meso4+eca": record["rows"]["meso4+eca"]}
     record["rows"]["meso4+eca"]["model"]["epochs"] = 9
     path.write_text(json.dumps(record))
-    assert ablation.measured(faces, ablation.FULL) == {}
+    assert ablation.taken_over(faces, ablation.FULL) == {}
 
 
 def test_fine_tuning_starts_from_the_run_of_its_own_seed_and_is_compared_with_scratch(
