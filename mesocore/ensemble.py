@@ -50,7 +50,7 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
 
 
 def save_ensemble(members: Sequence[Path], data: str | Path, out: Path) -> Detector:
-    """Makes the ensemble of the runs `members` and leaves it in `out`, which must be new or empty."""
+    """Leaves the ensemble of the runs `members` in `out`, which must be new or empty."""
     check_free(out)
     made = ensemble([load_detector(run) for run in members], data)
     out.mkdir(parents=True, exist_ok=True)

@@ -118,7 +118,7 @@ def one_model(detectors: Sequence[Detector]) -> dict:
     configs = [d.description["config"] for d in detectors]
     for config in configs[1:]:
         if config | own != configs[0] | own:
-            raise UserError("the runs differ in more than their seed; evaluate each by itself")
+            raise UserError("the runs differ in more than their seed; use each by itself")
     if len({config.get("seed") for config in configs}) < len(configs):
         raise UserError("two of the runs have the same seed; name each run once")
     return detectors[0].description
