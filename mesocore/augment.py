@@ -100,10 +100,11 @@ def augment(
     if not others:
         return images
     seeds = torch.randint(2**62, (batch,), generator=generator)[own]  # one an image
+    device, images = images.device, images.cpu()  # a GPU's random state is dropout's alone
     with torch.random.fork_rng(devices=[]):
         for row, seed in enumerate(seeds.tolist()):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             for name, chance in zip(others, torch.rand(len(others)).tolist(), strict=True):
                 if chance < CHANCE:
                     images[row] = EACH[name](images[row])
-    return images
+    return images.to(device)

@@ -55,6 +55,14 @@ def test_the_same_seed_gives_the_same_images_and_torchs_own_state_stays():
     assert not torch.equal(first, augment(images, every, drawn(2)))
 
 
+def test_a_gpus_random_state_which_dropout_needs_is_left_alone(monkeypatch):
+    def reseed_all_devices(seed):
+        raise AssertionError("torch.manual_seed seeds GPUs too")
+
+    monkeypatch.setattr(torch, "manual_seed", reseed_all_devices)
+    augment(pictures(8), "+".join(NAMES), torch.default_generator)
+
+
 def test_mirroring_alone_draws_nothing_else():
     generator, other = drawn(), drawn()
     augment(pictures(8), "flip", generator)

@@ -15,6 +15,7 @@ from tests.factories import assembled_set
 sys.path.append(str(project_root() / "benchmarks"))
 import ablation  # noqa: E402
 import keep  # noqa: E402
+import resolution  # noqa: E402
 import transfer  # noqa: E402
 
 
@@ -100,6 +101,22 @@ def test_fine_tuning_starts_from_the_run_of_its_own_seed_and_is_compared_with_sc
     config = json.loads((runs / "transfer" / faces.name / "tuned-40-1/config.json").read_text())
     source = runs / "ablation" / ablation.title(faces, transfer.SCALE) / "meso4-1"
     assert config["init"] == str(source) and config["seed"] == 1
+
+
+def test_one_network_reads_the_same_pictures_at_several_sizes(faces, monkeypatch):
+    monkeypatch.setattr(transfer, "MODEL", "meso4")
+    monkeypatch.setattr(resolution, "SIZES", (64, 96))
+    monkeypatch.setattr(resolution, "BASELINE", 96)
+    monkeypatch.setattr(resolution, "EPOCHS", 1)
+    resolution.main(str(faces))
+    path = runtime.project_root() / f"results/real/{faces.name}-resolution.json"
+    record = json.loads(path.read_text())
+    assert set(record["rows"]) == {"64 px", "96 px", "3*64 px", "3*96 px"}
+    small, large = record["rows"]["64 px"], record["rows"]["96 px"]
+    assert (small["model"]["size"], large["model"]["size"]) == (64, 96)
+    assert large["multiply_adds"] > small["multiply_adds"]
+    assert small["val_by_epoch"] == [[value] for value in small["val_roc_auc"]]
+    assert large["against"]["value"] == 0 and small["against"]["value"] != 0
 
 
 @pytest.mark.parametrize(
