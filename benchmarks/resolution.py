@@ -1,4 +1,4 @@
-"""What a picture's own resolution is worth: one network that reads the same pictures at three sizes.
+"""What a picture's own resolution is worth: the same pictures read at three sizes by one network.
 
     python benchmarks/resolution.py DATA           # all rows, then the record
     python benchmarks/resolution.py DATA SIZE...   # trains these rows alone
