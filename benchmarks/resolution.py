@@ -1,16 +1,16 @@
-"""What a picture's own resolution is worth: the same pictures read at three sizes by one network.
+"""What a picture's own resolution is worth: the same pictures read at several sizes.
 
-    python benchmarks/resolution.py DATA           # all rows, then the record
-    python benchmarks/resolution.py DATA SIZE...   # trains these rows alone
+    python benchmarks/resolution.py DATA          # all rows, then the record
+    python benchmarks/resolution.py DATA ROW...   # trains these rows alone: "meso4+inverted 592"
 
 DATA is a set assembled at nearly the size of its originals (`mesocore assemble FOLDER --out DATA
 --size 592` for pictures of 600 px), so that every row has the same pictures, the same splits and
-the same compression, and differs in the size they are scaled to before the network. The network is
-that of transfer.py, trained for 40 epochs, three seeds a row; `3*ROW` is the ensemble of a row's
+the same compression, and differs in the size they are scaled to before the network. A row is a
+network and that size, trained for 40 epochs, three seeds each; `3*ROW` is the ensemble of its
 seeds. Epoch, temperature and threshold are chosen on the validation split, and so is the row to go
 with; the test split is read once, for all rows. `val_by_epoch` is the validation ROC AUC of every
 epoch: of 40 values on a few images the best is a lucky one, their mean is not. Runs are kept in
-runs/resolution/DATA and continued when interrupted; one at 592 px takes 25 minutes of one core for
+runs/resolution/DATA and continued when interrupted; one at 592 px takes 16 minutes of one core for
 every 400 images. Writes results/real/DATA-resolution.json.
 """
 
@@ -24,29 +24,29 @@ import transfer
 from mesocore import dataset, results, runs, runtime, train
 from mesocore.checkpoint import load_detector
 
-SIZES, BASELINE = (128, 256, 592), 256  # px
+BASELINE = f"{transfer.MODEL} 256"
+ROWS = (BASELINE, f"{transfer.MODEL} 592")
 EPOCHS = 40
 
 
-def trained(size: int, folder: Path, seed: int) -> Path:
-    """The run at `size` px, which is trained now, or further, unless it is finished."""
-    settings = ablation.config(transfer.MODEL, folder, seed, transfer.SCALE)
-    out = runtime.project_root() / "runs" / "resolution" / folder.name / f"{size}-{seed}"
-    train.train(replace(settings, epochs=EPOCHS, size=size), out, resume=out.exists())
+def trained(row: str, folder: Path, seed: int) -> Path:
+    """The run of a row, which is trained now, or further, unless it is finished."""
+    model, size = row.split()
+    settings = ablation.config(model, folder, seed, transfer.SCALE)
+    out = runtime.project_root() / f"runs/resolution/{folder.name}/{model}-{size}-{seed}"
+    train.train(replace(settings, epochs=EPOCHS, size=int(size)), out, resume=out.exists())
     return out
 
 
-def main(data: str, *sizes: str) -> None:
+def main(data: str, *rows: str) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
-    wanted = [int(size) for size in sizes] or SIZES
-    places = {f"{size} px": [trained(size, folder, seed) for seed in ablation.SEEDS]
-              for size in wanted}  # fmt: skip
-    if sizes:
+    places = {row: [trained(row, folder, seed) for seed in ablation.SEEDS] for row in rows or ROWS}
+    if rows:
         return
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
     detectors |= ablation.together(detectors, folder)
-    record = results.compare(detectors, folder, baseline=f"{BASELINE} px")
+    record = results.compare(detectors, folder, baseline=BASELINE)
     for row, outs in places.items():
         found = [[epoch["val_roc_auc"] for epoch in runs.history(out)] for out in outs]
         record["rows"][row]["val_by_epoch"] = found
@@ -56,5 +56,5 @@ def main(data: str, *sizes: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) < 2:
-        sys.exit("usage: python benchmarks/resolution.py DATA [SIZE...]")
+        sys.exit("usage: python benchmarks/resolution.py DATA [ROW...]")
     main(*sys.argv[1:])

@@ -103,16 +103,15 @@ def test_fine_tuning_starts_from_the_run_of_its_own_seed_and_is_compared_with_sc
     assert config["init"] == str(source) and config["seed"] == 1
 
 
-def test_one_network_reads_the_same_pictures_at_several_sizes(faces, monkeypatch):
-    monkeypatch.setattr(transfer, "MODEL", "meso4")
-    monkeypatch.setattr(resolution, "SIZES", (64, 96))
-    monkeypatch.setattr(resolution, "BASELINE", 96)
+def test_the_same_pictures_are_read_at_several_sizes(faces, monkeypatch):
+    monkeypatch.setattr(resolution, "ROWS", ("meso4 64", "meso4 96"))
+    monkeypatch.setattr(resolution, "BASELINE", "meso4 96")
     monkeypatch.setattr(resolution, "EPOCHS", 1)
     resolution.main(str(faces))
     path = runtime.project_root() / f"results/real/{faces.name}-resolution.json"
     record = json.loads(path.read_text())
-    assert set(record["rows"]) == {"64 px", "96 px", "3*64 px", "3*96 px"}
-    small, large = record["rows"]["64 px"], record["rows"]["96 px"]
+    assert set(record["rows"]) == {"meso4 64", "meso4 96", "3*meso4 64", "3*meso4 96"}
+    small, large = record["rows"]["meso4 64"], record["rows"]["meso4 96"]
     assert (small["model"]["size"], large["model"]["size"]) == (64, 96)
     assert large["multiply_adds"] > small["multiply_adds"]
     assert small["val_by_epoch"] == [[value] for value in small["val_roc_auc"]]
