@@ -110,8 +110,35 @@ def _scale_row(run: dict) -> list[str]:
             str(found["groups_in_two_splits"]), same]  # fmt: skip
 
 
+def small(results: Path) -> str:
+    """Of every comparison on a small set the row that validation prefers, as it is on test."""
+    lines = []
+    for path in sorted((results / "real").glob("*.json")):
+        if path.stem.endswith(("-transfer", "-resolution")):
+            record = json.loads(path.read_text())
+            compared = {k: v for k, v in record["rows"].items() if "val_roc_auc" in v}
+            name = max(compared, key=lambda row: _mean(compared[row]["val_roc_auc"]))
+            lines.append(_chosen_row(name, len(compared), record, path))
+    header = ["set", "rows", "chosen on validation", "network", "validation ROC AUC",
+              "test ROC AUC", "accuracy", "trivial features", "file"]  # fmt: skip
+    return _markdown(header, lines)
+
+
+def _chosen_row(name: str, compared: int, record: dict, path: Path) -> list[str]:
+    row = record["rows"][name]
+    model, metrics = row["model"], row["metrics"]["all"]
+    return [f"{record['data']['path']}, {metrics['images']} images", str(compared), name,
+            f"{model['model']}, {model['size']} px", f"{_mean(row['val_roc_auc']):.3f}",
+            _interval(metrics["roc_auc"]), _interval(metrics["accuracy"]),
+            f"{max(record['trivial_baseline'].values()):.3f}", _link(path)]  # fmt: skip
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
+
+
 TABLES = {"README.md": {"results": table, "ablation": ablation, "pruning": pruning,
-                        "generalisation": generalisation},
+                        "generalisation": generalisation, "small": small},
           "data/README.md": {"builds": builds, "distances": distances, "scale": scale}}  # fmt: skip
 
 

@@ -105,6 +105,21 @@ def test_the_matrix_has_a_row_a_training_set(tmp_path):
     assert row == "| a | 0.971 [0.960, 0.980] | 0.500 [0.960, 0.980] |"
 
 
+def test_of_small_sets_the_row_is_shown_that_validation_prefers(tmp_path):
+    def row(test, val=None):
+        metrics = {"images": 112, "roc_auc": METRIC | {"value": test}, "accuracy": METRIC}
+        found = {"model": {"model": "meso4", "size": 256}, "metrics": {"all": metrics}}
+        return found | ({"val_roc_auc": val} if val else {})
+
+    assert readme.small(tmp_path) == readme.NONE
+    rows = {"lucky": row(0.6, [0.7, 0.9]), "best": row(0.65, [0.7, 0.8]), "source": row(0.99)}
+    data = {"path": "photoshop", "split": "test"}
+    write_record(tmp_path, "photoshop-transfer", rows=rows, data=data)
+    _, _, line = readme.small(tmp_path).splitlines()
+    start = "| photoshop, 112 images | 2 | lucky | meso4, 256 px | 0.800 | 0.600 [0.960, 0.980] |"
+    assert line.startswith(start)
+
+
 def test_rendering_twice_changes_nothing(tmp_path):
     write_record(tmp_path)
     once = readme.render(TEXT, "results", readme.table(tmp_path))
