@@ -6,17 +6,18 @@
     python benchmarks/ablation.py DATA --epochs 24 # for a GPU; also with ROW...
 
 DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
-256 px, trained on for 8 epochs, or as many updates if it is smaller than 6,300 images (at most 40
-epochs). `--reduced` is real faces at 128 px and the course's settings, for as few epochs: three
-minutes of one core for a run of Meso-4 in place of 13. `--epochs` is real faces at 256 px for that
-long, in batches of 32 and in bf16; there every row stands a second time, as the ensemble of its
-three seeds (`3*ROW`, one detector, nothing trained). The record is results/synthfaces/ablation.json
-or results/real/SET-ablation.json (SET-128-, SET-24-epochs-). Runs are kept in runs/ablation/SET
-(SET-128, SET-24-epochs) and continued when interrupted, so two processes may train different rows
-(MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained again, and
-MobileNetV3's row, whose runs are too large for that, is taken over from the record. Epoch,
-temperature and threshold of every run are chosen on val; the test split is read once, at the end.
-Times are taken side by side in this process; run nothing else meanwhile.
+256 px: two rows, trained for 8 epochs, or for as many updates on fewer than 6,300 images (at most
+40 epochs). `--reduced` is real faces at 128 px and the course's settings, for as few
+epochs: three minutes of one core for a run of Meso-4 in place of 13. `--epochs` is real faces at
+256 px for that long, in batches of 32 and in bf16; there every row stands a second time, as the
+ensemble of its three seeds (`3*ROW`, one detector, nothing trained). The record is
+results/synthfaces/ablation.json or results/real/SET-ablation.json (SET-128-, SET-24-epochs-). Runs
+are kept in runs/ablation/SET (SET-128, SET-24-epochs) and continued when interrupted, so two
+processes may train different rows (MESO_THREADS=1 each); those that keep.py has put into
+results/runs are not trained again, and MobileNetV3's row, whose runs are too large for that, is
+taken over from the record. Epoch, temperature and threshold of every run are chosen on val; the
+test split is read once, at the end. Times are taken side by side in this process; run nothing else
+meanwhile.
 """
 
 import argparse
@@ -29,18 +30,14 @@ from mesocore import cost, dataset, ensemble, models, results, runtime, train
 from mesocore.checkpoint import load_detector
 
 SEEDS = (0, 1, 2)
-SYNTHFACES = (
-    "meso4", "meso4+inverted", "meso4+se", "meso4+eca", "meso4+cbam", "meso4+coordinate",
-    "meso4+highpass", "meso4+blur", "meso4+inverted+se", "meso4+inverted+eca",
-    "mesoinception4", "mobilenet_v3_small",
-)  # fmt: skip
+SYNTHFACES = ("meso4", "meso4+inverted", "meso4+eca", "meso4+highpass", models.CHOSEN)
 REDUCED = (
     "meso4", "meso4+inverted", "meso4+se", "meso4+eca", "meso4+cbam", "meso4+coordinate",
     "meso4+highpass", "meso4+blur", "meso4+inverted+eca", "meso4+inverted+highpass",
     "mesoinception4", "mobilenet_v3_small",
 )  # fmt: skip
 LONG = ("meso4", "meso4+inverted", models.CHOSEN, "mesoinception4")
-REAL = ("meso4", models.CHOSEN, "mesoinception4", "mobilenet_v3_small")
+REAL = ("meso4", models.CHOSEN)
 TOO_LARGE = ("mobilenet_v3_small",)  # to be kept: 6 MB a run
 UPDATES, MOST_EPOCHS = 8 * 6300, 40  # counted in images
 FULL, SMALL = "", "128"  # scales; a third kind is made by for_epochs
