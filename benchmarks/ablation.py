@@ -7,22 +7,22 @@
 
 DATA is `synthfaces`, at the course's settings, or the folder of a set of real faces assembled at
 256 px: two rows, trained for 8 epochs, or for as many updates on fewer than 6,300 images (at most
-40 epochs). `--reduced` is real faces at 128 px and the course's settings, for as few
-epochs: three minutes of one core for a run of Meso-4 in place of 13. `--epochs` is real faces at
-256 px for that long, in batches of 32 and in bf16; there every row stands a second time, as the
-ensemble of its three seeds (`3*ROW`, one detector, nothing trained). The record is
-results/synthfaces/ablation.json or results/real/SET-ablation.json (SET-128-, SET-24-epochs-). Runs
-are kept in runs/ablation/SET (SET-128, SET-24-epochs) and continued when interrupted, so two
-processes may train different rows (MESO_THREADS=1 each); those that keep.py has put into
-results/runs are not trained again, and MobileNetV3's row, whose runs are too large for that, is
-taken over from the record. Epoch, temperature and threshold of every run are chosen on val; the
-test split is read once, at the end. Times are taken side by side in this process; run nothing else
-meanwhile.
+40 epochs). `--reduced` is real faces at 128 px and the course's settings, for as few epochs: three
+minutes of one core for a run of Meso-4 in place of 13. `--epochs` is real faces at 256 px for that
+long, in batches of 32 and in bf16; there every row stands a second time, as the ensemble of its
+three seeds (`3*ROW`, one detector, nothing trained). The record is results/synthfaces/ablation.json
+or results/real/SET-ablation.json (SET-128-, SET-24-epochs-). Runs are kept in runs/ablation/SET
+(SET-128, SET-24-epochs) and continued when interrupted, so two processes may train different rows
+(MESO_THREADS=1 each); those that keep.py has put into results/runs are not trained again, and
+MobileNetV3's row, whose runs are too large for that, is taken over from the record. Epoch,
+temperature and threshold of every run are chosen on val; the test split is read once, at the end.
+Times are taken side by side in this process; run nothing else meanwhile.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -97,9 +97,7 @@ def main(data: str, *rows: str, scale: str = FULL) -> None:
               for row in wanted if row not in known}  # fmt: skip
     if rows:
         return
-    detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
-    if scale not in (FULL, SMALL):
-        detectors |= together(detectors, folder)
+    detectors = loaded(places, folder, ensembles=scale not in (FULL, SMALL))
     record = results.compare(detectors, folder, baseline="meso4")
     record["rows"] |= known
     record["command"] = command(__file__, data, scale)
@@ -123,10 +121,20 @@ def taken_over(folder: Path, scale: str) -> dict:
     return found
 
 
-def together(detectors: dict, folder: Path) -> dict:
-    """For every row the ensemble of its seeds, as a row of one detector: `3*ROW`."""
-    return {f"{len(seeds)}*{row}": [ensemble.ensemble(seeds, folder)]
-            for row, seeds in detectors.items()}  # fmt: skip
+def loaded(places: dict[str, list[Path]], folder: Path, ensembles: bool = True) -> dict:
+    """The detectors of every row; with `ensembles` its seeds a second time, as one: `3*ROW`."""
+    detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
+    if ensembles:
+        detectors |= {f"{len(seeds)}*{row}": [ensemble.ensemble(seeds, folder)]
+                      for row, seeds in detectors.items()}  # fmt: skip
+    return detectors
+
+
+def asked_for(rows: Sequence[str], known: Collection[str]) -> Collection[str]:
+    """The rows named on the command line, or all that are known; ends with one line at another."""
+    if unknown := [row for row in rows if row not in known]:
+        sys.exit(f"no row is called {unknown[0]!r}; choose one of: {', '.join(known)}")
+    return rows or known
 
 
 def record_path(folder: Path, name: str, scale: str = FULL) -> Path:

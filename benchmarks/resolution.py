@@ -22,7 +22,6 @@ import ablation
 import transfer
 
 from mesocore import dataset, results, runs, runtime, train
-from mesocore.checkpoint import load_detector
 
 BASELINE = f"{transfer.MODEL} 256"
 ROWS = (BASELINE, f"{transfer.MODEL} 592")
@@ -41,12 +40,11 @@ def trained(row: str, folder: Path, seed: int) -> Path:
 def main(data: str, *rows: str) -> None:
     runtime.setup()
     folder = dataset.resolve(data)
-    places = {row: [trained(row, folder, seed) for seed in ablation.SEEDS] for row in rows or ROWS}
+    places = {row: [trained(row, folder, seed) for seed in ablation.SEEDS]
+              for row in ablation.asked_for(rows, ROWS)}  # fmt: skip
     if rows:
         return
-    detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
-    detectors |= ablation.together(detectors, folder)
-    record = results.compare(detectors, folder, baseline=BASELINE)
+    record = results.compare(ablation.loaded(places, folder), folder, baseline=BASELINE)
     for row, outs in places.items():
         found = [[epoch["val_roc_auc"] for epoch in runs.history(out)] for out in outs]
         record["rows"][row]["val_by_epoch"] = found

@@ -47,11 +47,10 @@ def main(data: str, source: str, *rows: str) -> None:
     runtime.setup()
     folder, large = dataset.resolve(data), dataset.resolve(source)
     runs = {row: [trained(row, folder, large, seed) for seed in ablation.SEEDS]
-            for row in rows or ROWS}  # fmt: skip
+            for row in ablation.asked_for(rows, ROWS)}  # fmt: skip
     if rows:
         return
-    detectors = {row: [load_detector(out) for out in outs] for row, outs in runs.items()}
-    detectors |= ablation.together(detectors, folder)
+    detectors = ablation.loaded(runs, folder)
     source_runs = [ablation.trained(MODEL, large, seed, SCALE) for seed in ablation.SEEDS]
     detectors["source"] = [load_detector(out) for out in source_runs]
     record = results.compare(detectors, folder, baseline="scratch-40")

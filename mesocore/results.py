@@ -57,12 +57,11 @@ def compare(
 ) -> dict:
     """Several models, each with one run a seed, on one split of an assembled set.
 
-    Returns a record with `rows`: for each name its config, `seeds` (an ensemble's is one, that
-    lists its members': "0+1+2"), `val_roc_auc` of each run (what
-    a choice may be based on), `trained_on` (the GPU or processor of each), metrics over all images
-    as `evaluate.overall` gives them, parameters and multiply-adds, and `against`: the paired
-    difference of its ROC AUC to that of `baseline`, a name among the rows. The split is read once
-    for all of them.
+    Returns a record with `rows`: for each name its config, `seeds` (an ensemble has one, which
+    lists those of its members: "0+1+2"), `val_roc_auc` of each run (what a choice may be based on),
+    `trained_on` (the GPU or processor of each), metrics over all images as `evaluate.overall` gives
+    them, parameters and multiply-adds, and `against`: the paired difference of its ROC AUC to that
+    of `baseline`, a name among the rows. The split is read once for all of them.
     """
     folder = dataset.resolve(data)
     tables = {

@@ -118,6 +118,13 @@ def test_the_same_pictures_are_read_at_several_sizes(faces, monkeypatch):
     assert large["against"]["value"] == 0 and small["against"]["value"] != 0
 
 
+def test_an_unknown_row_ends_in_one_line_before_any_training(faces):
+    with pytest.raises(SystemExit, match="no row is called '592'; choose one of: meso4"):
+        resolution.main(str(faces), "592")
+    with pytest.raises(SystemExit, match="no row is called 'tuned'; choose one of: scratch-40"):
+        transfer.main(str(faces), str(faces), "tuned")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [(["set", "--epochs", "0"], "--epochs is 0; it must be"),
