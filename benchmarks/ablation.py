@@ -26,8 +26,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mesocore import cost, dataset, ensemble, models, results, runtime, train
+from mesocore import cost, dataset, ensemble, models, results, train
 from mesocore.checkpoint import load_detector
+from mesocore.core import files, runtime
 
 SEEDS = (0, 1, 2)
 SYNTHFACES = ("meso4", "meso4+inverted", "meso4+eca", "meso4+highpass", models.CHOSEN)
@@ -103,7 +104,7 @@ def main(data: str, *rows: str, scale: str = FULL) -> None:
     record["command"] = command(__file__, data, scale)
     size = detectors["meso4"][0].size
     times(record["rows"], {row: models.build(row, size) for row in record["rows"]}, size)
-    runtime.write_json(record_path(folder, "ablation", scale), record)
+    files.write_json(record_path(folder, "ablation", scale), record)
 
 
 def taken_over(folder: Path, scale: str) -> dict:

@@ -40,9 +40,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mesocore import runtime
-from mesocore.parallel import in_parallel, workers_for
-from mesocore.pixels import encode_jpeg
+from mesocore.core import files, runtime
+from mesocore.core.images import encode_jpeg
+from mesocore.core.parallel import in_parallel, workers_for
 
 SIZE, QUALITY, SAVED = 256, 90, 85  # pixels; JPEG quality of assembly; of the pictures
 TEMPLATE = 0.65  # share of the common template in coarse shapes: 1.5 pairs in 10,000 within 10 bits
@@ -289,7 +289,7 @@ def main() -> None:
               "environment": runtime.environment()}  # fmt: skip
     if len(rows) > 1:
         record["peak_ratio"] = round(rows[-1]["peak_mib"] / rows[0]["peak_mib"], 2)
-    runtime.write_json(given.json or runtime.project_root() / "results/assembly-scale.json", record)
+    files.write_json(given.json or runtime.project_root() / "results/assembly-scale.json", record)
 
 
 if __name__ == "__main__":

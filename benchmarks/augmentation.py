@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mesocore import augment, dataset, evaluate, results, runtime, train
+from mesocore import augment, dataset, evaluate, results, train
 from mesocore.checkpoint import Detector, load_detector
+from mesocore.core import files, runtime
 
 SEEDS = (0, 1, 2)
 ROWS = ("none", "flip", "flip+jpeg", "flip+blur", "flip+resize", "flip+noise", "flip+colour",
@@ -84,7 +85,7 @@ def main(data: str, *rows: str) -> None:
             for row, found in record["rows"].items():
                 found.setdefault(split, {})[name] = scores(detectors[row], changed)
     path = "synthfaces/augmentation.json" if own else f"real/{folder.name}-augmentation.json"
-    runtime.write_json(runtime.project_root() / "results" / path, record)
+    files.write_json(runtime.project_root() / "results" / path, record)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from mesocore import runtime
+from mesocore.core import files, runtime
 
 CALL = """
 import json, resource, subprocess, sys
@@ -41,7 +41,7 @@ def main(counts: list[int]) -> None:
     for count in counts:
         rows.append(build(count))
         print(", ".join(f"{name} {value}" for name, value in rows[-1].items()))
-    runtime.write_json(runtime.project_root() / "results" / "synthfaces" / "build.json", {
+    files.write_json(runtime.project_root() / "results" / "synthfaces" / "build.json", {
         "builds": rows, "command": "python benchmarks/build_time.py",
         "environment": runtime.environment(),
     })  # fmt: skip

@@ -9,7 +9,8 @@ Writes results/synthfaces/dropout.json: validation ROC AUC by epoch.
 
 from dataclasses import asdict, replace
 
-from mesocore import dataset, runtime, train
+from mesocore import dataset, train
+from mesocore.core import files, runtime
 from mesocore.results import tier
 
 SEEDS = (0, 1, 2)
@@ -34,7 +35,7 @@ def main() -> None:
         "environment": runtime.environment(),
         "command": "python benchmarks/dropout.py",
     }  # fmt: skip
-    runtime.write_json(runtime.project_root() / "results" / "synthfaces" / "dropout.json", record)
+    files.write_json(runtime.project_root() / "results" / "synthfaces" / "dropout.json", record)
 
 
 if __name__ == "__main__":

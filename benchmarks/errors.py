@@ -13,8 +13,9 @@ results/real/RUN-errors.json; no image is written anywhere. About 4 minutes for 
 import sys
 from pathlib import Path
 
-from mesocore import card, dataset, results, runtime
+from mesocore import card, dataset, results
 from mesocore.checkpoint import load_detector
+from mesocore.core import files, runtime
 
 
 def main(run: str, *data: str) -> None:
@@ -40,7 +41,7 @@ def main(run: str, *data: str) -> None:
         "environment": runtime.environment(),
         "command": f"python benchmarks/errors.py {run} {' '.join(f'data/{n}' for n in found)}",
     }
-    runtime.write_json(runtime.project_root() / "results" / "real" / f"{name}-errors.json", record)
+    files.write_json(runtime.project_root() / "results" / "real" / f"{name}-errors.json", record)
 
 
 if __name__ == "__main__":

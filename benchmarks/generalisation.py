@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 from ablation import SEEDS, trained
 
-from mesocore import audit, dataset, evaluate, results, runtime, subset
+from mesocore import audit, dataset, evaluate, results, subset
 from mesocore.checkpoint import Detector, load_detector
+from mesocore.core import files, runtime
 from mesocore.sources import kinds
 
 MODEL = "meso4"
@@ -79,7 +80,7 @@ def main(data: list[str], only: list[str]) -> None:
         "command": f"python benchmarks/generalisation.py {' '.join(data)}",
     }
     tier = "synthfaces" if own else "real"
-    runtime.write_json(runtime.project_root() / "results" / tier / "generalisation.json", record)
+    files.write_json(runtime.project_root() / "results" / tier / "generalisation.json", record)
 
 
 if __name__ == "__main__":

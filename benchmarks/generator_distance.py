@@ -17,7 +17,8 @@ import torch
 from PIL import Image, ImageFilter
 from scipy.linalg import sqrtm
 
-from mesocore import checkpoint, packed, runtime, snapshots, stylegan
+from mesocore import checkpoint, snapshots, stylegan
+from mesocore.core import files, runtime
 from mesocore.models import to_unit
 
 COUNT, FIRST = 1000, 7 * 10**14  # images in a heap; seeds of no set and of no training
@@ -29,7 +30,7 @@ def features(detector: checkpoint.Detector, images: np.ndarray) -> np.ndarray:
     with torch.inference_mode():
         for part in np.array_split(images, max(1, len(images) // 50)):
             batch = torch.from_numpy(part).permute(0, 3, 1, 2)
-            maps = detector.model.features(to_unit(packed.resize(batch, 256)))
+            maps = detector.model.features(to_unit(images.resize(batch, 256)))
             rows.append(torch.cat([maps.mean((2, 3)), maps.std((2, 3))], dim=1))
     return torch.cat(rows).double().numpy()
 
@@ -61,11 +62,11 @@ def main() -> None:
     for name, value in found.items():
         print(f"{name:28} {value:8.4f}")
     record = {"frechet_distance_meso4_features": found, "images_per_heap": COUNT,
-              "weights_sha256": runtime.sha256_file(stylegan.WEIGHTS),
+              "weights_sha256": files.sha256_file(stylegan.WEIGHTS),
               "generator": json.loads(stylegan.WEIGHTS.with_suffix(".json").read_text()),
               "command": "python benchmarks/generator_distance.py",
               "environment": runtime.environment()}  # fmt: skip
-    runtime.write_json(root / "synthfaces" / "generator.json", record)
+    files.write_json(root / "synthfaces" / "generator.json", record)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from mesocore import runtime
 from mesocore.checkpoint import DESCRIPTION, WEIGHTS, load_detector
+from mesocore.core import files, runtime
 from mesocore.runs import HISTORY
 
 
@@ -31,7 +31,7 @@ def keep(name: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for file in (WEIGHTS, HISTORY):
         shutil.copy(run / file, out / file)
-    runtime.write_json(out / DESCRIPTION, about)
+    files.write_json(out / DESCRIPTION, about)
     load_detector(out)
 
 

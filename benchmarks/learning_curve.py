@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mesocore import dataset, evaluate, learning_curve, results, runtime, train
+from mesocore import dataset, evaluate, learning_curve, results, train
 from mesocore.checkpoint import load_detector
+from mesocore.core import files, runtime
 
 SEEDS = (0, 1, 2)
 HALVINGS = 4
@@ -59,7 +60,7 @@ def main(data: str, *sizes: str) -> None:
     record["environment"] = runtime.environment()
     record["command"] = f"python benchmarks/learning_curve.py {data}"
     path = "synthfaces/learning-curve.json" if own else f"real/{folder.name}-learning-curve.json"
-    runtime.write_json(runtime.project_root() / "results" / path, record)
+    files.write_json(runtime.project_root() / "results" / path, record)
 
 
 def measure(places: dict[int, list[Path]], folder: Path) -> dict[str, dict]:

@@ -7,8 +7,9 @@ Writes results/TIER/meso4-seeds.json.
 
 import sys
 
-from mesocore import dataset, results, runtime, train
+from mesocore import dataset, results, train
 from mesocore.checkpoint import load_detector
+from mesocore.core import files, runtime
 
 SEEDS = (0, 1, 2)
 MODEL = "meso4"
@@ -26,7 +27,7 @@ def main(data: str) -> None:
     record["command"] = "python benchmarks/meso4_seeds.py"
     print(results.summary(record))
     path = runtime.project_root() / "results" / record["data"]["tier"] / f"{MODEL}-seeds.json"
-    runtime.write_json(path, record)
+    files.write_json(path, record)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 from mesocore import parity
-from mesocore.runtime import UserError, environment, project_root, setup, write_json
+from mesocore.core.errors import UserError
+from mesocore.core.files import write_json
+from mesocore.core.runtime import environment, project_root, setup
 
 
 def main() -> int:

@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from mesocore import cost, dataset, prune, results, robustness, runtime, train
+from mesocore import cost, dataset, prune, results, robustness, train
 from mesocore.checkpoint import Detector, load_detector
+from mesocore.core import files, runtime
 
 MODELS = ("meso4", "meso4+inverted")
 EPOCHS = 3  # of fine-tuning
@@ -49,7 +50,7 @@ def main(data: str, *models: str, scale: str = ablation.FULL) -> None:
         if not models:
             found = record(folder, starts, runs)
             found["command"] = ablation.command(__file__, data, scale)
-            runtime.write_json(ablation.record_path(folder, f"pruning-{model}", scale), found)
+            files.write_json(ablation.record_path(folder, f"pruning-{model}", scale), found)
 
 
 def prune_all(start: Path, place: Path, folder: Path) -> dict[str, Path]:

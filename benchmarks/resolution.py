@@ -21,7 +21,8 @@ from pathlib import Path
 import ablation
 import transfer
 
-from mesocore import dataset, results, runs, runtime, train
+from mesocore import dataset, results, runs, train
+from mesocore.core import files, runtime
 
 BASELINE = f"{transfer.MODEL} 256"
 ROWS = (BASELINE, f"{transfer.MODEL} 592")
@@ -49,7 +50,7 @@ def main(data: str, *rows: str) -> None:
         found = [[epoch["val_roc_auc"] for epoch in runs.history(out)] for out in outs]
         record["rows"][row]["val_by_epoch"] = found
     record["command"] = f"python benchmarks/resolution.py {data}"
-    runtime.write_json(ablation.record_path(folder, "resolution"), record)
+    files.write_json(ablation.record_path(folder, "resolution"), record)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mesocore import evaluate, pixels, runtime, shortcuts, trivial
+from mesocore import evaluate, shortcuts, trivial
+from mesocore.core import files, images, runtime
 from mesocore.faceparts import Face
 from mesocore.touchup import Donor, touch_up
 
@@ -29,7 +30,7 @@ def features(images: list[Image.Image]) -> pd.DataFrame:
 
 def opened(folder: Path) -> list[Image.Image]:
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
-    return [pixels.open_rgb(path) for path in runtime.progress(paths, folder.name)]
+    return [images.open_rgb(path) for path in runtime.progress(paths, folder.name)]
 
 
 def retouched(photographs: list[Image.Image]) -> list[Image.Image]:
@@ -41,12 +42,12 @@ def retouched(photographs: list[Image.Image]) -> list[Image.Image]:
         session = touch_up(array, Face.central(*array.shape[:2]), np.random.default_rng([0, n]),
                            lambda donor=donor: donor)  # fmt: skip
         # the composites were saved once more too
-        result.append(reopened(pixels.encode_jpeg(Image.fromarray(session.image), 94)))
+        result.append(reopened(images.encode_jpeg(Image.fromarray(session.image), 94)))
     return result
 
 
 def reopened(data: bytes) -> Image.Image:
-    return pixels.decode(data)[0]
+    return images.decode(data)[0]
 
 
 def auc(fit: tuple[pd.DataFrame, ...], score: tuple[pd.DataFrame, ...]) -> dict[str, float]:
@@ -60,7 +61,7 @@ def auc(fit: tuple[pd.DataFrame, ...], score: tuple[pd.DataFrame, ...]) -> dict[
 
 def main(folder: Path) -> None:
     runtime.setup(0)
-    prep = pixels.Preparation(size=SIZE, quality=90)
+    prep = images.Preparation(size=SIZE, quality=90)
     photographs, composites = opened(folder / "real"), opened(folder / "fake")
     rng = np.random.default_rng(0)
     order = rng.permutation(len(photographs))
@@ -69,7 +70,7 @@ def main(folder: Path) -> None:
     ours = retouched(parts[2])
 
     def matched(images: list[Image.Image]) -> pd.DataFrame:
-        done = [reopened(pixels.encode_jpeg(pixels.prepare(i, prep), prep.quality)) for i in images]
+        done = [reopened(images.encode_jpeg(images.prepare(i, prep), prep.quality)) for i in images]
         return features(done)
 
     fit_real, score_real = matched(parts[0]), matched(parts[1])
@@ -86,7 +87,7 @@ def main(folder: Path) -> None:
             found[f"fitted on {fit_name}, scored on {score_name}"] = value
             print(f"fitted on {fit_name:10} scored on {score_name:10} AUC {value['value']:.3f} "
                   f"[{value['low']:.3f}, {value['high']:.3f}]")  # fmt: skip
-    runtime.write_json(runtime.project_root() / "results" / "real" / "retouch-traces.json", {
+    files.write_json(runtime.project_root() / "results" / "real" / "retouch-traces.json", {
         "trivial_auc": found, "photographs": len(photographs), "composites": len(composites),
         "edits_of_ours": len(ours), "size": SIZE, "environment": runtime.environment(),
         "command": "python benchmarks/retouch_traces.py FOLDER",

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mesocore import dataset, results, robustness, runtime
+from mesocore import dataset, results, robustness
 from mesocore.checkpoint import Detector, load_detector
+from mesocore.core import files, runtime
 
 
 def kept_scores(
@@ -64,7 +65,7 @@ def main(*arguments: str) -> None:
         "command": f"python benchmarks/robustness.py {' '.join([*runs, data])}",
     }
     path = "synthfaces/robustness.json" if own else f"real/{folder.name}-robustness.json"
-    runtime.write_json(runtime.project_root() / "results" / path, record)
+    files.write_json(runtime.project_root() / "results" / path, record)
 
 
 if __name__ == "__main__":

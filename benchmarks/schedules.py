@@ -10,7 +10,8 @@ results/synthfaces/schedules.json: validation ROC AUC by epoch.
 import sys
 from dataclasses import asdict, replace
 
-from mesocore import dataset, results, runtime, train
+from mesocore import dataset, results, train
+from mesocore.core import files, runtime
 
 SEEDS = (0, 1, 2)
 EPOCHS = 12
@@ -45,7 +46,7 @@ def main(*rows: str) -> None:
         "environment": runtime.environment(),
         "command": "python benchmarks/schedules.py",
     }  # fmt: skip
-    runtime.write_json(runtime.project_root() / "results" / "synthfaces" / "schedules.json", record)
+    files.write_json(runtime.project_root() / "results" / "synthfaces" / "schedules.json", record)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mesocore import augment, dataset, devices, loop, runtime, train
+from mesocore import augment, dataset, devices, loop, train
+from mesocore.core import runtime
 
 ROUNDS = 5
 OPTIONS = {

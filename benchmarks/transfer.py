@@ -18,8 +18,9 @@ from pathlib import Path
 
 import ablation
 
-from mesocore import dataset, results, runtime, train
+from mesocore import dataset, results, train
 from mesocore.checkpoint import load_detector
+from mesocore.core import files, runtime
 
 MODEL = "meso4+inverted"
 SCALE = ablation.for_epochs(24)  # of the runs on SOURCE
@@ -59,7 +60,7 @@ def main(data: str, source: str, *rows: str) -> None:
     del record["rows"]["source"]["val_roc_auc"]  # on another set's validation split
     record["rows"]["source"]["model"]["data"] = large.name
     record["command"] = f"python benchmarks/transfer.py {data} {source}"
-    runtime.write_json(ablation.record_path(folder, "transfer"), record)
+    files.write_json(ablation.record_path(folder, "transfer"), record)
 
 
 if __name__ == "__main__":

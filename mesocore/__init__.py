@@ -2,17 +2,12 @@
 
 import warnings
 
-__all__ = ["UserError", "setup"]
+from mesocore._lazy import exports
+
 __version__ = "0.1.0"
+__all__ = ["UserError", "core", "setup"]
 
 # accelerate imports tqdm's notebook bars, which nothing here uses, and tqdm misses their widgets
 warnings.filterwarnings("ignore", message="IProgress not found")
 
-
-def __getattr__(name: str):
-    # late, so that `mesocore doctor` can still speak where torch does not import
-    if name in __all__:
-        from mesocore import runtime
-
-        return getattr(runtime, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__ = exports(__name__, rooms=("core",), core=["UserError", "setup"])

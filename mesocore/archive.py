@@ -10,8 +10,8 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from mesocore import runtime
-from mesocore.runtime import UserError
+from mesocore.core import files, runtime
+from mesocore.core.errors import UserError
 
 MAX_FILES = 1_000_000
 MAX_FILE_BYTES = 256 * 2**20  # as pixels.MAX_BYTES: no larger file would be used
@@ -62,7 +62,7 @@ def _checked(source: zipfile.ZipFile, archive: Path) -> list[zipfile.ZipInfo]:
 
 
 def _check_room(needed: int, target: Path) -> None:
-    free = runtime.free_bytes(target)
+    free = files.free_bytes(target)
     if needed > free:
         raise UserError(
             f"unpacking into {target} takes {needed / 1e9:.1f} GB and its disk has "

@@ -19,11 +19,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mesocore import convert, fetch, parallel, plan, publish, runtime, splits
-from mesocore.pixels import Preparation
+from mesocore import convert, fetch, plan, publish, splits
+from mesocore.core import files, parallel, runtime
+from mesocore.core.errors import UserError
+from mesocore.core.images import Preparation
 from mesocore.plan import Plan
 from mesocore.recipe import Recipe
-from mesocore.runtime import UserError
 from mesocore.sources import source_names
 
 _WORK = ".assembly"
@@ -243,7 +244,7 @@ def _open_work(out: Path, settings: dict) -> None:
     elif others:
         raise UserError(f"--out {out} is not empty; choose another folder or empty it")
     else:
-        runtime.write_json(begun, settings)
+        files.write_json(begun, settings)
 
 
 def _journals(out: Path) -> list[Path]:

@@ -13,9 +13,10 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from mesocore import assemble, leakage, pixels, shortcuts, sources, trivial
+from mesocore import assemble, leakage, shortcuts, sources, trivial
 from mesocore.audit_report import AuditReport, failed, header_difference, sentence
-from mesocore.runtime import UserError
+from mesocore.core import images
+from mesocore.core.errors import UserError
 
 SAMPLE = 1500  # images per class; an AUC of 0.7 is then known to within 0.02
 
@@ -105,8 +106,8 @@ def _measured(
 
     def opened(path):
         try:
-            return pixels.decode(pixels.read_bytes(Path(path)))
-        except pixels.BadImage:
+            return images.decode(images.read_bytes(Path(path)))
+        except images.BadImage:
             return None
 
     facts, colour, spectrum = trivial.measure(opened, paths, f"audit, {when}")

@@ -10,7 +10,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesocore import pixels, plots, shortcuts, trivial
+from mesocore import plots, shortcuts, trivial
+from mesocore.core import images
 
 FAMILIES = (*trivial.FAMILIES, "together")
 STAGES = {"before": ("o", "white", plots.MUTED), "after": ("o", "black", "black")}
@@ -58,7 +59,7 @@ def spectrum_by_edit(
     reals = shuffled[shuffled["label"] == "real"].head(most)
     parts = {name: shuffled[of[name]].head(most) for name in sorted(of) if name}
     used = pd.concat([reals, *parts.values()]).drop_duplicates("path")
-    measured = [trivial.spectrum_features(pixels.open_rgb(folder / p)) for p in used["path"]]
+    measured = [trivial.spectrum_features(images.open_rgb(folder / p)) for p in used["path"]]
     features = pd.DataFrame(measured, index=used.index)
     rows = {}
     for name, fakes in parts.items():

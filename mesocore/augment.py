@@ -13,8 +13,8 @@ from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from mesocore.pixels import encode_jpeg
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
+from mesocore.core.images import encode_jpeg
 
 CHANCE = 0.5  # of each augmentation, for each image
 

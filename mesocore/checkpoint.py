@@ -16,9 +16,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from mesocore import published, slim
+from mesocore.core.errors import UserError
+from mesocore.core.files import sha256_file, write_bytes, write_json
+from mesocore.core.images import Preparation
 from mesocore.models import build
-from mesocore.pixels import Preparation
-from mesocore.runtime import UserError, sha256_file, write_bytes, write_json
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 

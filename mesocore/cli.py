@@ -6,7 +6,8 @@ import typer
 from typer.core import TyperGroup
 
 from mesocore import cli_data, cli_models, doctor
-from mesocore.runtime import UserError, setup
+from mesocore.core.errors import UserError
+from mesocore.core.runtime import setup
 
 
 class Commands(TyperGroup):

@@ -8,7 +8,9 @@ import typer
 from mesocore import assemble as assembling
 from mesocore import audit as auditing
 from mesocore import dataset, embedded, fetch, recipe
-from mesocore.runtime import UserError, command_line, environment, write_json
+from mesocore.core.errors import UserError
+from mesocore.core.files import write_json
+from mesocore.core.runtime import command_line, environment
 
 
 def assemble(

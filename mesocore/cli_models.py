@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from mesocore import card, checkpoint, devices, ensemble, predict, prune, results, train
-from mesocore.runtime import UserError, write_json, write_text
+from mesocore.core.errors import UserError
+from mesocore.core.files import write_json, write_text
 
 
 def train_model(

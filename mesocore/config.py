@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from mesocore import augment, prune, schedule
+from mesocore.core.errors import UserError
 from mesocore.models import full_name
-from mesocore.runtime import UserError
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 

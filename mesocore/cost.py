@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mesocore.anatomy import layer_table
+from mesocore.core.errors import UserError
 from mesocore.models import parameter_count
-from mesocore.runtime import UserError
 
 
 def complexity(model: nn.Module, size: int) -> dict[str, int]:

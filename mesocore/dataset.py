@@ -21,8 +21,10 @@ from torch import Tensor
 
 from mesocore import assemble, embedded, packed
 from mesocore.augment import augment
-from mesocore.pixels import Preparation
-from mesocore.runtime import UserError, project_root, sha256_file
+from mesocore.core.errors import UserError
+from mesocore.core.files import sha256_file
+from mesocore.core.images import Preparation
+from mesocore.core.runtime import project_root
 
 SPLITS = ("train", "val", "test")
 EMBEDDED, EMBEDDED_COUNT = "synthfaces", 4800

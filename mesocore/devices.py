@@ -11,7 +11,7 @@ from accelerate.state import AcceleratorState, PartialState
 from accelerate.utils import gather_object
 from torch import Tensor, nn
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 MIXED = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 

@@ -31,7 +31,7 @@ from scipy.fftpack import dct
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from mesocore.parallel import in_parallel
+from mesocore.core.parallel import in_parallel
 
 MAX_DISTANCE = 10
 MAX_DIFFERENCE = 0.25

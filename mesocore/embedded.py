@@ -24,10 +24,11 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from mesocore import runtime, snapshots, stylegan, synthfaces
+from mesocore import snapshots, stylegan, synthfaces
+from mesocore.core import files, runtime
+from mesocore.core.errors import UserError
+from mesocore.core.images import encode_jpeg
 from mesocore.faceparts import Face
-from mesocore.pixels import encode_jpeg
-from mesocore.runtime import UserError
 from mesocore.sources import GENERATED
 from mesocore.touchup import Donor, touch_up
 
@@ -78,7 +79,7 @@ def build_raw(
 
 def version() -> str:
     """Changes when the pictures do: with the code below (by hand) or the generator's weights."""
-    return f"2-{runtime.sha256_file(stylegan.WEIGHTS)[:8]}"
+    return f"2-{files.sha256_file(stylegan.WEIGHTS)[:8]}"
 
 
 def _complete(out: Path, job: dict) -> bool:
@@ -110,7 +111,7 @@ def _claim(parts: Path, job: dict) -> None:
     note = parts / "job.json"
     if not note.is_file() or json.loads(note.read_text()) != job:
         shutil.rmtree(parts, ignore_errors=True)
-        runtime.write_json(note, job)
+        files.write_json(note, job)
 
 
 def _part(parts: Path, first: int) -> Path:
@@ -164,11 +165,11 @@ def _chunk(out: Path, first: int, chunk: int, count: int, size: int, set_seed: i
     for start in range(first, min(first + chunk * len(KINDS), count), len(KINDS)):
         kinds = KINDS[: count - start]
         for image, mask, row in _unit(start // len(KINDS), kinds, size, set_seed):
-            runtime.write_bytes(out / row["path"], encode_jpeg(image, row["quality"]))
+            files.write_bytes(out / row["path"], encode_jpeg(image, row["quality"]))
             if mask is not None:
-                runtime.write_bytes(out / mask_path(row["path"]), _png(mask))
+                files.write_bytes(out / mask_path(row["path"]), _png(mask))
             rows.append(row)
-    runtime.write_json(note, rows)
+    files.write_json(note, rows)
 
 
 def mask_path(path: str) -> str:

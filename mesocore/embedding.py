@@ -6,7 +6,7 @@ from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 
 def features(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from mesocore import dataset, evaluate, results
 from mesocore.checkpoint import Detector, load_detector, save_model
+from mesocore.core.errors import UserError
+from mesocore.core.files import check_free
 from mesocore.models import Ensemble
-from mesocore.runs import check_free
-from mesocore.runtime import UserError
 
 
 def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:

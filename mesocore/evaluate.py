@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from sklearn import metrics
 
 from mesocore.checkpoint import to_probability
-from mesocore.resampling import ECE_BINS, counts, draws, roc_auc, weighted_metrics
+from mesocore.core.bootstrap import ECE_BINS, counts, draws, roc_auc, weighted_metrics
 from mesocore.sources import kinds
 
 RESAMPLES = 1000

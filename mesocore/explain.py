@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mesocore.core.errors import UserError
+from mesocore.core.runtime import reseed
 from mesocore.layers import Attention
-from mesocore.runtime import UserError, reseed
 
 
 def attention_maps(model: nn.Module, images: Tensor) -> dict[str, Tensor]:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pandas as pd
 import requests
 
-from mesocore import archive, runtime
+from mesocore import archive
+from mesocore.core import files
+from mesocore.core.errors import UserError
 from mesocore.recipe import Collection
-from mesocore.runtime import UserError
 
 
 def obtain(collection: Collection, given: Mapping[str, Path], out: Path) -> Path:
@@ -80,7 +81,7 @@ def _check_index(collection: Collection, folder: Path, index: Path) -> None:
 
 
 def _check_sum(collection: Collection, file: Path) -> None:
-    if collection.sha256 and runtime.sha256_file(file) != collection.sha256:
+    if collection.sha256 and files.sha256_file(file) != collection.sha256:
         raise UserError(
             f"{file} is not the archive that the recipe knows: its SHA-256 differs from "
             f"{collection.sha256}; download it again"
@@ -117,7 +118,7 @@ def _download(collection: Collection) -> Path:
 def _check_room(collection: Collection, cache: Path) -> None:
     if (cache / "datasets" / collection.kaggle).exists():
         return  # downloaded already, or in part
-    free, needed = runtime.free_bytes(cache), 2 * collection.gigabytes * 1e9
+    free, needed = files.free_bytes(cache), 2 * collection.gigabytes * 1e9
     if free < needed:
         raise UserError(
             f"{collection.name} takes {needed / 1e9:.1f} GB while it is unpacked and the disk of "

@@ -17,8 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mesocore import matching, spectral
+from mesocore.core.errors import UserError
+from mesocore.core.files import write_bytes, write_json
+from mesocore.core.runtime import progress, reseed, setup
 from mesocore.discriminator import Discriminator
-from mesocore.runtime import UserError, progress, reseed, setup, write_bytes, write_json
 from mesocore.stylegan import LATENT, Generator, upsample
 
 STATE, CONFIG, LOG = "gan.safetensors", "gan.json", "log.csv"

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mesocore.core.errors import UserError
+from mesocore.core.runtime import reseed
 from mesocore.explain import map_correlation
-from mesocore.runtime import UserError, reseed
 
 with warnings.catch_warnings():  # in a notebook its progress bar asks for widgets; none is shown
     warnings.simplefilter("ignore")

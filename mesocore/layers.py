@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 
 class Attention(nn.Module):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mesocore import duplicates, parallel, runtime
+from mesocore import duplicates
+from mesocore.core import files, parallel, runtime
 
 
 @dataclass
@@ -58,7 +59,7 @@ def check(folder: Path, manifest: pd.DataFrame) -> Leakage:
 
 def _fingerprints(path: Path) -> tuple[str, str]:
     try:
-        return runtime.sha256_file(path), duplicates.phash(path.read_bytes())
+        return files.sha256_file(path), duplicates.phash(path.read_bytes())
     except (OSError, SyntaxError, ValueError):  # not an image any more: its hash has changed too
         return "", ""
 

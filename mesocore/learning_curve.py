@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 
 @dataclass(frozen=True)

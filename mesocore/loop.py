@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mesocore import dataset, devices
 from mesocore.config import TrainConfig
-from mesocore.runtime import progress, reseed
+from mesocore.core.runtime import progress, reseed
 from mesocore.schedule import learning_rate
 
 

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import mobilenet_v3_small
 
+from mesocore.core.errors import UserError
 from mesocore.layers import ATTENTION, BlurPool, HighPass, InvertedResidual, attention
-from mesocore.runtime import UserError
 
 SMALLEST, MULTIPLE = 64, 16
 

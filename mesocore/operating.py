@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from mesocore.core.bootstrap import draws
 from mesocore.evaluate import RESAMPLES
-from mesocore.resampling import draws
 
 LIMITS = (0.01, 0.005)  # false-positive rates; the second is the practice of photo forensics
 COVERAGES = tuple(round(1 - 0.1 * step, 1) for step in range(10))  # 1.0 ... 0.1

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock
-from torch import Tensor
-from torchvision.transforms.v2 import functional as transforms
 
-from mesocore.parallel import in_parallel, workers_for
-from mesocore.pixels import Preparation, to_array
-from mesocore.runtime import UserError, free_bytes, progress
+from mesocore.core.errors import UserError
+from mesocore.core.files import free_bytes
+from mesocore.core.images import Preparation, resize, to_array
+from mesocore.core.parallel import in_parallel, workers_for
+from mesocore.core.runtime import progress
 
 _BLOCK = 64  # images that a process packs at a time
 _LOCK = "lock"
@@ -63,13 +63,6 @@ def _write(paths: Sequence[Path], cache: Path, prep: Preparation, size: int) -> 
         half.unlink(missing_ok=True)
         raise UserError(f"{cache} cannot be written: {error.strerror}; make room") from error
     half.replace(cache)
-
-
-def resize(images: Tensor, size: int) -> Tensor:
-    """uint8 `(..., 3, H, W)` -> uint8 `(..., 3, size, size)`, bilinear with antialiasing."""
-    if images.shape[-1] == size:
-        return images
-    return transforms.resize(images, [size, size], antialias=True)
 
 
 def _check_room(cache: Path, needed: int) -> None:

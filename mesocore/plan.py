@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mesocore import layouts, recipe, sources, splits
-from mesocore.pixels import Preparation
+from mesocore.core.errors import UserError
+from mesocore.core.images import Preparation
 from mesocore.recipe import Collection, Recipe
-from mesocore.runtime import UserError
 from mesocore.sources import Candidate, Retouch
 
 

@@ -13,8 +13,9 @@ import pandas as pd
 from PIL import Image, ImageEnhance
 from sklearn.neighbors import KNeighborsClassifier
 
-from mesocore import duplicates, pixels, shortcuts, trivial
-from mesocore.runtime import write_bytes
+from mesocore import duplicates, shortcuts, trivial
+from mesocore.core import images
+from mesocore.core.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Saving:
         if self.side:
             image = image.resize((self.side, self.side), Image.Resampling.LANCZOS)
         if self.quality is not None:
-            return pixels.encode_jpeg(image, self.quality)
+            return images.encode_jpeg(image, self.quality)
         buffer = io.BytesIO()
         image.save(buffer, "PNG")
         return buffer.getvalue()
@@ -49,14 +50,14 @@ def save_set(
         write_bytes(folder / label / f"{number:04d}{saving.suffix}", saving.encode(image))
 
 
-def matched(image: Image.Image, saving: Saving, prep: pixels.Preparation) -> Image.Image:
+def matched(image: Image.Image, saving: Saving, prep: images.Preparation) -> Image.Image:
     """The image saved as `saving`, then sent through assembly's pipeline as a file would be."""
-    decoded, _ = pixels.decode(saving.encode(image))
-    return pixels.decode(pixels.encode_jpeg(pixels.prepare(decoded, prep), prep.quality))[0]
+    decoded, _ = images.decode(saving.encode(image))
+    return images.decode(images.encode_jpeg(images.prepare(decoded, prep), prep.quality))[0]
 
 
 def spectra(
-    images: Sequence[Image.Image], saving: Saving, prep: pixels.Preparation
+    images: Sequence[Image.Image], saving: Saving, prep: images.Preparation
 ) -> pd.DataFrame:
     """Spectrum features (`trivial.spectrum_features`) of each image, saved and then matched."""
     return pd.DataFrame([trivial.spectrum_features(matched(i, saving, prep)) for i in images])
@@ -90,7 +91,7 @@ def frames(image: Image.Image, count: int, generator: np.random.Generator) -> li
 
 def phashes(images: Iterable[Image.Image]) -> list[str]:
     """The hashes that assembly looks for duplicates with (`duplicates.phash`)."""
-    return [duplicates.phash(pixels.encode_jpeg(image, 90)) for image in images]
+    return [duplicates.phash(images.encode_jpeg(image, 90)) for image in images]
 
 
 def hash_bits(hashes: Iterable[str]) -> np.ndarray:

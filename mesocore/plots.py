@@ -18,7 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from mesocore.runtime import UserError, project_root, write_json
+from mesocore.core.errors import UserError
+from mesocore.core.files import write_json
+from mesocore.core.runtime import project_root
 
 REAL, FAKE = "#0072B2", "#D55E00"
 PALETTE = (REAL, FAKE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

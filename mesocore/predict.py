@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from mesocore.checkpoint import Detector
-from mesocore.packed import resize
-from mesocore.pixels import BadImage, to_array
+from mesocore.core.images import BadImage, resize, to_array
 
 SUFFIXES = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 BATCH = 32

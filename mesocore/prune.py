@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import nn
 from torch.nn.utils import prune
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 METHODS = ("global", "layerwise", "random", "structured")  # the last one is done by slim.py
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import PIL
 
-from mesocore import convert, dataset_card, grouping, runtime, splits
+from mesocore import convert, dataset_card, grouping, splits
+from mesocore.core import files
+from mesocore.core.errors import UserError
 from mesocore.plan import Plan
-from mesocore.runtime import UserError
 from mesocore.sources import Candidate, kinds
 
 MANIFEST = [
@@ -58,10 +59,10 @@ def publish(plan: Plan, out: Path, journals: list[Path], workers: int = 1) -> No
     numbers = counts(kept, rejected)
     description = _description(settings, numbers, out)
     if plan.recipe:
-        runtime.write_text(
+        files.write_text(
             out / "README.md", dataset_card.text(plan.recipe, description, kept, rejected)
         )
-    runtime.write_json(out / "assembly.json", description)
+    files.write_json(out / "assembly.json", description)
 
 
 def _rejected(
@@ -135,6 +136,6 @@ def _description(settings: dict, counts: dict, out: Path) -> dict:
     return {
         **settings,
         "counts": counts,
-        "manifest_sha256": runtime.sha256_file(out / "manifest.csv"),
+        "manifest_sha256": files.sha256_file(out / "manifest.csv"),
         "versions": versions,
     }

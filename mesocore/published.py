@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from mesocore.core.errors import UserError
+from mesocore.core.images import Preparation
 from mesocore.models import MesoNet, build
-from mesocore.pixels import Preparation
-from mesocore.runtime import UserError
 
 # How the published figures were computed: the whole image squashed to 256 px, nearest neighbour.
 PREPARATION = Preparation(size=256, fit="squash", resample="nearest", quality=None)

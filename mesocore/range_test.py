@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mesocore import dataset, devices, loop
 from mesocore.config import TrainConfig
-from mesocore.runtime import setup
+from mesocore.core.runtime import setup
 from mesocore.train import initial_model
 
 SMOOTHING = 0.9  # decay a step of the loss's moving average

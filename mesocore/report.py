@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from mesocore.core.bootstrap import counts, draws
 from mesocore.evaluate import metrics_with_intervals
-from mesocore.resampling import counts, draws
 
 NAMES = {
     "roc_auc": "ROC AUC",

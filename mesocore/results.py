@@ -9,8 +9,9 @@ import pandas as pd
 
 from mesocore import audit, cost, dataset, evaluate, sources
 from mesocore.checkpoint import Detector
+from mesocore.core.errors import UserError
+from mesocore.core.runtime import command_line, environment
 from mesocore.predict import predict
-from mesocore.runtime import UserError, command_line, environment
 
 
 def evaluate_detector(

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from mesocore import blending
+from mesocore.core.errors import UserError
 from mesocore.faceparts import PARTS, Face, part_shape
-from mesocore.runtime import UserError
 
 
 @dataclass(frozen=True)

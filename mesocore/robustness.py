@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from mesocore import evaluate, runtime
+from mesocore import evaluate
 from mesocore.augment import rescaled, saved
 from mesocore.checkpoint import Detector
+from mesocore.core import runtime
 
 METRICS = ("roc_auc", "balanced_accuracy")
 

@@ -14,8 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from mesocore.core.errors import UserError
+from mesocore.core.files import check_free, write_bytes, write_json, write_text
 from mesocore.loop import Trainer
-from mesocore.runtime import UserError, write_bytes, write_json, write_text
 
 STATE, CONFIG, HISTORY = "last.safetensors", "config.json", "history.csv"
 LOG = "tensorboard"
@@ -42,12 +43,6 @@ def open_run(out: Path, settings: dict, defaults: dict, resume: bool) -> None:
     if changed:
         was = ", ".join(f"{key} {before.get(key)!r} -> {settings[key]!r}" for key in changed)
         raise UserError(f"{out} was started with other settings ({was}); use those to resume")
-
-
-def check_free(out: Path) -> None:
-    """Raises `UserError` unless `out` is an empty folder or does not exist."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is not empty; choose another --out")
 
 
 def history(out: Path) -> list[dict]:

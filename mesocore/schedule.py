@@ -2,7 +2,7 @@
 
 import math
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 START, END = 25, 1e4  # one-cycle: the peak over its first rate, and that over its last
 

@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 FOLDS = 5
 RESAMPLES = 200

@@ -14,7 +14,7 @@ import torch
 import torch_pruning
 from torch import Tensor, nn
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 _MOST = 0.9  # of a layer's channels; at more, narrow layers would lose all and are passed over
 _TRIES = 10  # halvings of the interval of channel shares: finer than one channel of any layer here

@@ -12,7 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from mesocore import synthfaces
-from mesocore.pixels import encode_jpeg
+from mesocore.core.images import encode_jpeg
 
 SIZE = 128  # pixels a side, as published; what the generator learns and the embedded set holds
 CAMERA_QUALITIES = (86, 98)  # of the camera's JPEG, the upper end left out

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from mesocore.core.errors import UserError
 from mesocore.faceparts import Face
-from mesocore.runtime import UserError
 
 LABELS = {
     **dict.fromkeys(

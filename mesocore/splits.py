@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 SPLITS = ("train", "val", "test")
 

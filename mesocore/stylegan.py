@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 LATENT = 96
 CHANNELS = {4: 96, 8: 96, 16: 64, 32: 48, 64: 32, 128: 16}

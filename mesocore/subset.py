@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mesocore import assemble, dataset, publish, runtime
-from mesocore.runtime import UserError
+from mesocore import assemble, dataset, publish
+from mesocore.core import files
+from mesocore.core.errors import UserError
 from mesocore.sources import kinds
 
 
@@ -47,8 +48,8 @@ def of_kinds(folder: Path, out: Path, wanted: Sequence[str]) -> Path:
     if not (out / "images").exists():
         os.symlink((folder / "images").resolve(), out / "images", target_is_directory=True)
     about |= {"counts": publish.counts(manifest[kept], rejected),
-              "manifest_sha256": runtime.sha256_file(out / "manifest.csv")}  # fmt: skip
-    runtime.write_json(out / "assembly.json", about)
+              "manifest_sha256": files.sha256_file(out / "manifest.csv")}  # fmt: skip
+    files.write_json(out / "assembly.json", about)
     return out
 
 

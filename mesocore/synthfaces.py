@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mesocore import camera, portrait
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 TILE = 96  # side of the noise tiles that textures are cut from
 

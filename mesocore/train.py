@@ -19,8 +19,9 @@ from torch import nn
 from mesocore import dataset, devices, evaluate, loop, prune, runs, slim
 from mesocore.checkpoint import Detector, load_detector, save_model
 from mesocore.config import TrainConfig
+from mesocore.core.errors import UserError
+from mesocore.core.runtime import environment, setup
 from mesocore.models import build
-from mesocore.runtime import UserError, environment, setup
 
 
 def course_config(model: str, data: str, seed: int = 0, epochs: int = 24) -> TrainConfig:

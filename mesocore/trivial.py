@@ -15,7 +15,7 @@ import pandas as pd
 from PIL import Image
 from scipy import fft
 
-from mesocore import runtime
+from mesocore.core import runtime
 
 BINS = 32
 SPECTRUM_SIDE = 512  # pixels of the centre that the spectrum is taken of, where there are more

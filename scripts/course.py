@@ -18,7 +18,8 @@ import papermill
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from mesocore.runtime import fast, output_root, write_text
+from mesocore.core.files import write_text
+from mesocore.core.runtime import fast, output_root
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from mesocore.runtime import write_text
+from mesocore.core.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 METRICS = {

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from course import ChapterError, choose, find_chapters, run_chapter
 
-from mesocore.runtime import project_root, sha256_file, write_json
+from mesocore.core.files import sha256_file, write_json
+from mesocore.core.runtime import project_root
 
 ROOT = project_root()
 ENDINGS = (".png", ".pdf")

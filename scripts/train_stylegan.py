@@ -18,7 +18,8 @@ import torch
 import typer
 from safetensors.torch import load_file, save
 
-from mesocore import gan, runtime, snapshots, stylegan
+from mesocore import gan, snapshots, stylegan
+from mesocore.core import files, runtime
 
 STEP = 50  # photographs in a step that is redone after an interruption
 
@@ -58,14 +59,14 @@ def render(out: Path, count: int, worker: str) -> None:
 def ship(out: Path, count: int) -> None:
     """The averaged generator and where it comes from, into the package."""
     tensors = gan.load_average(out / gan.STATE).half().state_dict()
-    runtime.write_bytes(stylegan.WEIGHTS, save({k: v.contiguous() for k, v in tensors.items()}))
+    files.write_bytes(stylegan.WEIGHTS, save({k: v.contiguous() for k, v in tensors.items()}))
     seconds = pd.read_csv(out / gan.LOG, header=None)[3].sum()
-    runtime.write_json(stylegan.WEIGHTS.with_suffix(".json"), {
+    files.write_json(stylegan.WEIGHTS.with_suffix(".json"), {
         "command": "python scripts/train_stylegan.py --out runs/stylegan",
         "steps": int(load_file(out / gan.STATE)["steps"]), "hours": round(seconds / 3600, 2),
         "config": json.loads((out / gan.CONFIG).read_text()),
         "photographs": count, "training_seeds": str(stylegan.TRAINING_SEEDS),
-        "weights_sha256": runtime.sha256_file(stylegan.WEIGHTS),
+        "weights_sha256": files.sha256_file(stylegan.WEIGHTS),
         "environment": runtime.environment(),
     })  # fmt: skip
 

@@ -14,7 +14,7 @@ $$\\mathrm{AUC} = \\frac{1}{n m} \\sum_{i,j} [s_i < t_j]$$
 
 See [the next one](02_second.ipynb#section-1) and [terms](../GLOSSARY.md)."""
 PARAMETERS = 'DATA = "synthfaces"  # tier\nFAST = False  # short version\nSEED = 0  # of everything'
-SETUP = "from mesocore.runtime import fast\n\nFAST = FAST or fast()"
+SETUP = "from mesocore.core.runtime import fast\n\nFAST = FAST or fast()"
 PREDICT = "## A section\n\n**Predict** the product before you run the cell."
 CHECKED = "6 * 7"
 TIMED = "import time\n\nprint(f'took {time.perf_counter():.2f} s')"
@@ -29,7 +29,7 @@ FOLDED = """<details><summary>Answer</summary>
 
 </details>"""
 LAST = """import json
-from mesocore.runtime import output_root
+from mesocore.core.runtime import output_root
 
 assert SEED >= 0
 results = output_root(FAST) / "results" / "synthfaces"

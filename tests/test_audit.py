@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from mesocore import audit_report, shortcuts, trivial
 from mesocore.assemble import assemble
 from mesocore.audit import audit, trivial_baseline
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 from tests.conftest import fill, picture
 
 COUNT = 40

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mesocore.augment import NAMES, augment, parse
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 
 def pictures(count: int = 40) -> torch.Tensor:

@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from mesocore import assemble as assembling
-from mesocore import convert, pixels, runtime
+from mesocore import convert
 from mesocore.assemble import Assembly, assemble
-from mesocore.runtime import UserError
+from mesocore.core import files, images
+from mesocore.core.errors import UserError
 from tests.conftest import fill, picture
 
 
@@ -42,7 +43,7 @@ def bomb(path: Path):
 
 
 def just_over_the_limit(path: Path):
-    Image.new("1", (10_000, pixels.MAX_PIXELS // 10_000 + 1)).save(path)
+    Image.new("1", (10_000, images.MAX_PIXELS // 10_000 + 1)).save(path)
 
 
 REJECTED = {
@@ -128,7 +129,7 @@ def test_a_file_without_read_permission_is_rejected(source, tmp_path, monkeypatc
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return genuine(path, *args, **kwargs)
 
-    monkeypatch.setattr(pixels, "open", guarded, raising=False)
+    monkeypatch.setattr(images, "open", guarded, raising=False)
     rejected = build(source, tmp_path / "out").rejected
     assert rejected[["origin", "reason"]].values.tolist() == [
         ["faces/real/00003.jpg", "cannot be read: permission denied"]
@@ -255,7 +256,7 @@ def test_a_full_disk_is_one_line_and_can_be_resumed(source, tmp_path, monkeypatc
     result = build(source, tmp_path / "out")
     assert result.counts["accepted"] == 24
     for row in result.manifest.itertuples():
-        assert runtime.sha256_file(result.out / row.path) == row.sha256
+        assert files.sha256_file(result.out / row.path) == row.sha256
 
 
 def test_a_read_only_place_is_one_line(source, tmp_path, monkeypatch):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mesocore import runtime, train
-from mesocore.runtime import project_root
+from mesocore import train
+from mesocore.core import runtime
+from mesocore.core.runtime import project_root
 from tests.factories import assembled_set
 
 sys.path.append(str(project_root() / "benchmarks"))

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from mesocore import card, cli, errors, evaluate, operating, results, train
 from mesocore.checkpoint import load_detector
+from mesocore.core.errors import UserError
 from mesocore.limits import limits
-from mesocore.runtime import UserError
 from tests.factories import assembled_set
 
 

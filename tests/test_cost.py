@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from mesocore import cost
+from mesocore.core.errors import UserError
 from mesocore.layers import InvertedResidual
 from mesocore.models import build, to_unit
-from mesocore.runtime import UserError
 
 
 class Toy(nn.Module):

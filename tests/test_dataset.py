@@ -11,8 +11,8 @@ from PIL import Image
 
 from mesocore import dataset, embedded, packed
 from mesocore.assemble import assemble
-from mesocore.pixels import Preparation
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
+from mesocore.core.images import Preparation
 from tests.factories import assembled_set
 
 

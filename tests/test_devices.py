@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from mesocore import devices, train
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 from tests.factories import assembled_set
 
 TOLERANCE = 1e-9  # of each weight, beside weights of about 0.1

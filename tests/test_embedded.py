@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesocore import embedded, pixels, snapshots, sources, stylegan
-from mesocore.runtime import UserError, sha256_file
+from mesocore import embedded, snapshots, sources, stylegan
+from mesocore.core.errors import UserError
+from mesocore.core.files import sha256_file
 
 COUNT, SIZE = 32, 64
 
@@ -95,7 +96,7 @@ def test_both_classes_are_saved_with_qualities_of_one_distribution(raw):
 def test_a_real_is_the_published_photograph_saved_once_more(raw):
     row = pd.read_csv(raw / "params.csv").iloc[0]
     images, _ = snapshots.take([row["seed"]], SIZE)
-    again = pixels.encode_jpeg(Image.fromarray(images[0]), int(row["quality"]))
+    again = images.encode_jpeg(Image.fromarray(images[0]), int(row["quality"]))
     assert (raw / row["path"]).read_bytes() == again
 
 

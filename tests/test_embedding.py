@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from mesocore import embedding
+from mesocore.core.errors import UserError
 from mesocore.models import build
-from mesocore.runtime import UserError
 from tests.test_augment import pictures
 
 

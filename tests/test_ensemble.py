@@ -8,8 +8,8 @@ import torch
 
 from mesocore import card, cli_models, dataset, ensemble, results, train
 from mesocore.checkpoint import load_detector
+from mesocore.core.errors import UserError
 from mesocore.models import build, parameter_count
-from mesocore.runtime import UserError
 from tests.factories import assembled_set
 
 

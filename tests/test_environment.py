@@ -8,7 +8,7 @@ import tomllib
 import pytest
 from packaging.requirements import Requirement
 
-from mesocore.runtime import project_root
+from mesocore.core.runtime import project_root
 
 ROOT = project_root()
 PIP_ONLY = {"torch-pruning"}  # not on conda-forge

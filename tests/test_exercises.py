@@ -16,7 +16,7 @@ import nbformat
 import pytest
 
 from mesocore import checks
-from mesocore.runtime import project_root
+from mesocore.core.runtime import project_root
 
 SOLUTION = re.compile(
     r"<details>\s*<summary>\s*Solution\s*</summary>\s*\n```python\n(.*?)\n```", re.DOTALL

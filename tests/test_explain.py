@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from mesocore import explain
+from mesocore.core.errors import UserError
 from mesocore.layers import ATTENTION, Attention
 from mesocore.models import build
-from mesocore.runtime import UserError
 
 
 def pictures(count: int = 3) -> torch.Tensor:

@@ -9,10 +9,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from mesocore import gan, matching, spectral
+from mesocore.core.errors import UserError
+from mesocore.core.images import encode_jpeg
 from mesocore.discriminator import Discriminator, deviation
 from mesocore.gan import GanConfig, Phase
-from mesocore.pixels import encode_jpeg
-from mesocore.runtime import UserError
 
 SHORT = GanConfig(phases=(Phase(8, 3, 4), Phase(16, 3, 4)), penalty_every=2)
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from mesocore import gradcam
+from mesocore.core.errors import UserError
 from mesocore.models import build
-from mesocore.runtime import UserError
 from tests.test_augment import pictures
 
 

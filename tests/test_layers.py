@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from mesocore import layers
+from mesocore.core.errors import UserError
 from mesocore.layers import ATTENTION, InvertedResidual
 from mesocore.models import parameter_count
-from mesocore.runtime import UserError
 
 KINDS = list(ATTENTION)
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mesocore.core.errors import UserError
 from mesocore.learning_curve import fit_power_law
-from mesocore.runtime import UserError
 
 SIZES = np.repeat([400, 800, 1600, 3200, 6400], 3)
 

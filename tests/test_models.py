@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
+from mesocore.core.errors import UserError
 from mesocore.layers import ATTENTION
 from mesocore.models import MODELS, PARTS, MesoNetPlus, build, parameter_count
-from mesocore.runtime import UserError
 
 
 @pytest.mark.parametrize(("name", "count"), [("meso4", 27_977), ("mesoinception4", 28_615)])

@@ -11,7 +11,7 @@ import papermill
 import pytest
 from course import ChapterError, find_chapters, run_chapter
 
-from mesocore.runtime import output_root
+from mesocore.core.runtime import output_root
 from tests.notebook_rules import PARAMETERS, problems
 from tests.sample_notebook import sample
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mesocore import pixels, planted
+from mesocore import planted
+from mesocore.core import images
 from mesocore.planted import Saving
 
-PREP = pixels.Preparation(size=80)
+PREP = images.Preparation(size=80)
 
 
 @pytest.fixture(scope="module")

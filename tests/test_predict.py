@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from mesocore.checkpoint import Detector
-from mesocore.pixels import Preparation, to_array
+from mesocore.core.images import Preparation, to_array
 from mesocore.predict import find_images, predict
 from tests.factories import write_images
 

@@ -9,9 +9,9 @@ from torch import nn
 
 from mesocore import prune, train
 from mesocore.checkpoint import load_detector
+from mesocore.core.errors import UserError
 from mesocore.cost import complexity
 from mesocore.models import build
-from mesocore.runtime import UserError
 from tests.factories import assembled_set, check_resume
 
 

@@ -12,9 +12,9 @@ from PIL import Image
 from torch.nn import functional
 
 from mesocore.checkpoint import load_detector
+from mesocore.core.errors import UserError
 from mesocore.models import build
 from mesocore.published import load_keras, save_keras
-from mesocore.runtime import UserError
 
 
 def random_model(name: str) -> torch.nn.Module:

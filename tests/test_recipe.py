@@ -13,7 +13,7 @@ from PIL import Image
 
 from mesocore import archive, convert, fetch, layouts, plan, recipe
 from mesocore.assemble import assemble_recipe, load, merge
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 from tests.conftest import fill, picture
 from tests.test_assemble import tree
 

@@ -11,7 +11,7 @@ from course import ChapterError
 from matplotlib.testing.compare import compare_images
 
 from mesocore import panels, plots, robustness
-from mesocore.runtime import project_root
+from mesocore.core.runtime import project_root
 
 RECORD = {"chapter": "06", "tier": "synthfaces", "seed": 0, "manifest_hash": "ab" * 32}
 

@@ -6,7 +6,7 @@ import pytest
 
 from mesocore import results, train
 from mesocore.checkpoint import load_detector
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 from tests.factories import assembled_set
 
 

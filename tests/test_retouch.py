@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mesocore import blending, retouch, synthfaces
+from mesocore.core.errors import UserError
 from mesocore.faceparts import Face
-from mesocore.runtime import UserError
 
 SIZE = 96
 EDITS = {

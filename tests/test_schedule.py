@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 from mesocore.schedule import SCHEDULES, learning_rate
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mesocore import stylegan, styles
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 from mesocore.stylegan import LATENT, Generator, StyledConv, adain, draw
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mesocore import assemble, dataset, subset, train
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 from mesocore.sources import kinds
 from tests.factories import write_images
 

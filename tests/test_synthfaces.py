@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mesocore import camera, synthfaces
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from mesocore import dataset, devices, loop, schedule, train
 from mesocore.checkpoint import load_detector
+from mesocore.core.errors import UserError
 from mesocore.evaluate import point_metrics
 from mesocore.models import CHOSEN, build
-from mesocore.runtime import UserError
 from tests.factories import assembled_set
 
 EPOCH_SECONDS = 0.5  # of a run here, roughly

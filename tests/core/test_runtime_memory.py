@@ -5,7 +5,7 @@ import resource
 
 import torch
 
-from mesocore import runtime
+from mesocore.core import runtime
 
 SIZE = 64 * 2**20  # bytes
 PAGES = SIZE // resource.getpagesize()

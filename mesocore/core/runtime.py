@@ -1,4 +1,4 @@
-"""What every other module stands on: seeds, threads, errors for people, atomic files, provenance.
+"""Seeds, threads, folders and provenance: what makes two runs agree, and says what a run was.
 
 Determinism lives here and nowhere else. The thread count is part of it: it changes the order in
 which sums are taken, which shows in losses at 256 px, so it is fixed rather than taken from the
@@ -7,21 +7,19 @@ machine.
 
 import contextlib
 import ctypes
-import hashlib
 import importlib.metadata
-import json
 import os
 import platform
 import random
 import shlex
-import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
+
+from mesocore.core.errors import UserError
 
 THREADS = 2  # the smallest machine that the course supports; more would change the sums
 PACKAGES = (
@@ -35,15 +33,13 @@ PACKAGES = (
 )
 
 
-class UserError(Exception):
-    """A mistake of the user's: one line that names the file or value and the way out."""
-
-
 def setup(seed: int = 0) -> None:
     """Seeds Python, NumPy and torch, fixes the thread count, and asks torch for determinism.
 
     `MESO_THREADS` overrides the thread count (runs then agree only with runs of the same count).
     """
+    import torch  # here and below, late: what needs no network should not wait for it
+
     torch.set_num_threads(threads())
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or its sums vary; before CUDA
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
@@ -69,6 +65,8 @@ def _keep_freed_memory() -> None:
 
 def reseed(seed: int) -> None:
     """Seeds Python, NumPy and torch and nothing else."""
+    import torch
+
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
@@ -84,7 +82,7 @@ def threads() -> int:
 
 def project_root() -> Path:
     """Where `data/`, `figures/` and `results/` live: `MESO_HOME`, or the checkout."""
-    return Path(os.environ.get("MESO_HOME") or Path(__file__).resolve().parents[1])
+    return Path(os.environ.get("MESO_HOME") or Path(__file__).resolve().parents[2])
 
 
 def fast() -> bool:
@@ -102,6 +100,8 @@ def output_root(short: bool) -> Path:
 
 def environment() -> dict:
     """Versions and hardware, as they go into a results file."""
+    import torch
+
     cuda = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     return {
         "python": platform.python_version(),
@@ -126,49 +126,6 @@ def _processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def free_bytes(path: Path) -> int:
-    """Free bytes of the disk on which `path` lies or would lie."""
-    path = Path(path).absolute()
-    return shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file so that a reader, or a crash, sees the old one or the new one, never half."""
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
-    try:
-        try:
-            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
-        except FileNotFoundError:
-            os.makedirs(folder, exist_ok=True)
-            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
-        with file:
-            left = memoryview(data)
-            while left:
-                left = left[file.write(left) :]
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
-
-
-def write_text(path: Path, text: str) -> None:
-    """`write_bytes` for text, in UTF-8."""
-    write_bytes(path, text.encode())
-
-
-def write_json(path: Path, value: object) -> None:
-    """`write_bytes` for JSON: indented, in the given key order, ending in a newline."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def progress(iterable: Iterable, desc: str, total: int | None = None) -> tqdm:

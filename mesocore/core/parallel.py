@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 
-from mesocore.runtime import UserError
+from mesocore.core.errors import UserError
 
 _FROM = 200  # files; below it, starting processes costs more than it saves
 

@@ -16,10 +16,14 @@ import stat
 import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit of decompression-bomb safety (a quarter GiB of RGB)
 MAX_BYTES = 256 * 2**20
@@ -233,3 +237,17 @@ def to_array(path: Path, prep: Preparation) -> np.ndarray:
     if prep.quality is not None:
         ready = Image.open(io.BytesIO(encode_jpeg(ready, prep.quality)))
     return np.ascontiguousarray(np.asarray(ready, dtype=np.uint8).transpose(2, 0, 1))
+
+
+def resize(images: "Tensor", size: int) -> "Tensor":
+    """uint8 `(..., 3, H, W)` on a CPU -> uint8 `(..., 3, size, size)`, bilinear with antialiasing.
+
+    The bits of torchvision's `resize`, without its import, which takes seconds.
+    """
+    if images.shape[-1] == size:
+        return images
+    from torch.nn.functional import interpolate
+
+    flat = images.reshape(-1, *images.shape[-3:])  # (N, 3, H, W)
+    small = interpolate(flat, (size, size), mode="bilinear", antialias=True)
+    return small.reshape(*images.shape[:-2], size, size)

@@ -1,0 +1,28 @@
+"""Rooms that open on first use: a package's public names, imported when they are asked for.
+
+`import mesocore` then loads no torch, and a command loads what it needs and nothing else.
+"""
+
+import importlib
+from collections.abc import Callable
+
+
+def exports(
+    package: str, rooms: tuple[str, ...] = (), **modules: list[str]
+) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` (PEP 562) of a package.
+
+    `modules`: the names that each module of the package gives. Its modules, and the sub-packages
+    `rooms`, are attributes too: `nets.layers` needs no import of its own.
+    """
+    module_of = {name: module for module, names in modules.items() for name in names}
+    parts = {*modules, *rooms}
+
+    def get(name: str) -> object:
+        if name in module_of:
+            return getattr(importlib.import_module(f"{package}.{module_of[name]}"), name)
+        if name in parts:
+            return importlib.import_module(f"{package}.{name}")
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return get, lambda: sorted(parts | set(module_of))
