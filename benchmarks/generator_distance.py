@@ -17,8 +17,9 @@ import torch
 from PIL import Image, ImageFilter
 from scipy.linalg import sqrtm
 
-from mesocore import checkpoint, snapshots, stylegan
+from mesocore import checkpoint
 from mesocore.core import files, runtime
+from mesocore.faces import rendering, stylegan
 from mesocore.models import to_unit
 
 COUNT, FIRST = 1000, 7 * 10**14  # images in a heap; seeds of no set and of no training
@@ -50,13 +51,13 @@ def main() -> None:
     detector.model.eval()
     seeds = [FIRST + n for n in range(2 * COUNT)]
     steps = runtime.progress(range(0, 2 * COUNT, 50), "photographs")
-    photographs = np.concatenate([snapshots.take(seeds[n : n + 50])[0] for n in steps])
+    photographs = np.concatenate([rendering.snapshots(seeds[n : n + 50])[0] for n in steps])
     blur = ImageFilter.GaussianBlur(0.7)
     blurred = np.stack([np.asarray(Image.fromarray(p).filter(blur)) for p in photographs[COUNT:]])
     heaps = {"other photographs": photographs[COUNT:], "photographs, blurred": blurred}
     for truncation in (1.0, 0.9, 0.7, 0.5):
         name = f"generated, truncation {truncation}"
-        heaps[name] = stylegan.sample(seeds[:COUNT], truncation)
+        heaps[name] = stylegan.generate(seeds[:COUNT], truncation)
     reference = features(detector, photographs[:COUNT])
     found = {name: frechet(reference, features(detector, heap)) for name, heap in heaps.items()}
     for name, value in found.items():

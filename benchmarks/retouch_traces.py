@@ -16,9 +16,10 @@ import pandas as pd
 from PIL import Image
 
 from mesocore import evaluate, shortcuts, trivial
-from mesocore.core import files, images, runtime
-from mesocore.faceparts import Face
-from mesocore.touchup import Donor, touch_up
+from mesocore.core import files, runtime
+from mesocore.core.images import Preparation, decode, encode_jpeg, open_rgb, prepare
+from mesocore.faces.landmarks import Face
+from mesocore.faces.random_edits import Donor, retouch
 
 SIZE = 256
 
@@ -30,7 +31,7 @@ def features(images: list[Image.Image]) -> pd.DataFrame:
 
 def opened(folder: Path) -> list[Image.Image]:
     paths = sorted(path for path in folder.iterdir() if path.suffix in (".jpg", ".png"))
-    return [images.open_rgb(path) for path in runtime.progress(paths, folder.name)]
+    return [open_rgb(path) for path in runtime.progress(paths, folder.name)]
 
 
 def retouched(photographs: list[Image.Image]) -> list[Image.Image]:
@@ -39,15 +40,15 @@ def retouched(photographs: list[Image.Image]) -> list[Image.Image]:
     for n, array in enumerate(runtime.progress(arrays, "retouching")):
         other = arrays[(n + 1) % len(arrays)]
         donor = Donor(other, Face.central(*other.shape[:2]))
-        session = touch_up(array, Face.central(*array.shape[:2]), np.random.default_rng([0, n]),
+        session = retouch(array, Face.central(*array.shape[:2]), np.random.default_rng([0, n]),
                            lambda donor=donor: donor)  # fmt: skip
         # the composites were saved once more too
-        result.append(reopened(images.encode_jpeg(Image.fromarray(session.image), 94)))
+        result.append(reopened(encode_jpeg(Image.fromarray(session.image), 94)))
     return result
 
 
 def reopened(data: bytes) -> Image.Image:
-    return images.decode(data)[0]
+    return decode(data)[0]
 
 
 def auc(fit: tuple[pd.DataFrame, ...], score: tuple[pd.DataFrame, ...]) -> dict[str, float]:
@@ -61,7 +62,7 @@ def auc(fit: tuple[pd.DataFrame, ...], score: tuple[pd.DataFrame, ...]) -> dict[
 
 def main(folder: Path) -> None:
     runtime.setup(0)
-    prep = images.Preparation(size=SIZE, quality=90)
+    prep = Preparation(size=SIZE, quality=90)
     photographs, composites = opened(folder / "real"), opened(folder / "fake")
     rng = np.random.default_rng(0)
     order = rng.permutation(len(photographs))
@@ -70,7 +71,7 @@ def main(folder: Path) -> None:
     ours = retouched(parts[2])
 
     def matched(images: list[Image.Image]) -> pd.DataFrame:
-        done = [reopened(images.encode_jpeg(images.prepare(i, prep), prep.quality)) for i in images]
+        done = [reopened(encode_jpeg(prepare(i, prep), prep.quality)) for i in images]
         return features(done)
 
     fit_real, score_real = matched(parts[0]), matched(parts[1])

@@ -15,8 +15,8 @@ from sklearn.metrics import roc_auc_score
 
 from mesocore import assemble, leakage, shortcuts, sources, trivial
 from mesocore.audit_report import AuditReport, failed, header_difference, sentence
-from mesocore.core import images
 from mesocore.core.errors import UserError
+from mesocore.core.images import BadImage, decode, read_bytes
 
 SAMPLE = 1500  # images per class; an AUC of 0.7 is then known to within 0.02
 
@@ -106,8 +106,8 @@ def _measured(
 
     def opened(path):
         try:
-            return images.decode(images.read_bytes(Path(path)))
-        except images.BadImage:
+            return decode(read_bytes(Path(path)))
+        except BadImage:
             return None
 
     facts, colour, spectrum = trivial.measure(opened, paths, f"audit, {when}")

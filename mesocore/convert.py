@@ -16,16 +16,25 @@ import numpy as np
 from PIL import Image
 
 from mesocore import duplicates
-from mesocore.core import images
 from mesocore.core.files import write_bytes
+from mesocore.core.images import (
+    MIN_SIDE,
+    BadImage,
+    Preparation,
+    decode,
+    encode_jpeg,
+    open_rgb,
+    prepare,
+    read_bytes,
+)
 from mesocore.core.parallel import in_parallel
+from mesocore.faces.random_edits import Donor, retouch
 from mesocore.sources import Candidate
-from mesocore.touchup import Donor, touch_up
 
 CHUNK = 32  # files a worker takes at a time: about 0.1 s of work
 
 
-def convert_file(candidate: Candidate, out: Path, prep: images.Preparation) -> dict:
+def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
     """Writes one matched JPEG below `out` and returns its journal record.
 
     The record of a file that cannot be used has `reason`, all others have `image` (path relative to
@@ -35,14 +44,14 @@ def convert_file(candidate: Candidate, out: Path, prep: images.Preparation) -> d
     """
     record = {"origin": candidate.origin, "stamp": stamp(candidate)}
     try:
-        data = images.read_bytes(candidate.path)
-        image, facts = images.decode(data)
+        data = read_bytes(candidate.path)
+        image, facts = decode(data)
         original = hashlib.sha256(data).hexdigest()
         if candidate.retouch:
             image, record["edit"] = retouched(image, candidate)
             original = hashlib.sha256(f"an edit of {original}".encode()).hexdigest()
-        jpeg = images.encode_jpeg(images.prepare(image, prep), prep.quality)
-    except images.BadImage as error:
+        jpeg = encode_jpeg(prepare(image, prep), prep.quality)
+    except BadImage as error:
         return {"origin": candidate.origin, "stamp": record["stamp"], "reason": str(error)}
     relative = f"images/{candidate.label}/{original[:20]}.jpg"
     _put(f"{out}/{relative}", jpeg)
@@ -79,17 +88,17 @@ def retouched(image: Image.Image, candidate: Candidate) -> tuple[Image.Image, st
     What is drawn depends on the candidate's origin alone. Raises `BadImage` for either photograph.
     """
     face = candidate.retouch.face
-    if min(image.size) < images.MIN_SIDE:
-        raise images.BadImage(f"too small to edit: {image.width} x {image.height} pixels")
+    if min(image.size) < MIN_SIDE:
+        raise BadImage(f"too small to edit: {image.width} x {image.height} pixels")
 
     @functools.cache  # a session that is drawn anew may ask again
     def donor() -> Donor:
-        other = images.open_rgb(candidate.retouch.donor)
+        other = open_rgb(candidate.retouch.donor)
         return Donor(np.asarray(other), face.scaled(*other.size))
 
     seed = int.from_bytes(hashlib.sha256(candidate.origin.encode()).digest()[:8])
     rng = np.random.default_rng(seed)
-    session = touch_up(np.asarray(image), face.scaled(*image.size), rng, donor)
+    session = retouch(np.asarray(image), face.scaled(*image.size), rng, donor)
     return Image.fromarray(session.image), "+".join(session.edits)
 
 
@@ -127,7 +136,7 @@ def pending(candidates: list[Candidate], out: Path, journals: Iterable[Path]) ->
 
 
 def convert_all(
-    candidates: list[Candidate], out: Path, prep: images.Preparation, journal: Path, workers: int
+    candidates: list[Candidate], out: Path, prep: Preparation, journal: Path, workers: int
 ) -> Iterator[int]:
     """Converts and appends to the journal; yields the number of files done at each step.
 
@@ -142,7 +151,7 @@ def convert_all(
             yield len(lines)
 
 
-def _convert_chunk(chunk: list[Candidate], out: Path, prep: images.Preparation) -> list[str]:
+def _convert_chunk(chunk: list[Candidate], out: Path, prep: Preparation) -> list[str]:
     """The journal's lines; made here, so that the one parent has little to do."""
     records = (convert_file(candidate, out, prep) for candidate in chunk)
     return [json.dumps(record, ensure_ascii=False) + "\n" for record in records]

@@ -24,15 +24,15 @@ import pandas as pd
 import torch
 from PIL import Image
 
-from mesocore import snapshots, stylegan, synthfaces
 from mesocore.core import files, runtime
 from mesocore.core.errors import UserError
 from mesocore.core.images import encode_jpeg
-from mesocore.faceparts import Face
+from mesocore.faces import rendering, stylegan
+from mesocore.faces.landmarks import Face
+from mesocore.faces.random_edits import Donor, retouch
 from mesocore.sources import GENERATED
-from mesocore.touchup import Donor, touch_up
 
-SIZE = snapshots.SIZE  # pixels a side
+SIZE = rendering.SIZE  # pixels a side
 WORKERS = 2
 CHUNK = 10  # units in a step that is redone after an interruption
 QUALITIES = (94, 99)  # of the last save, the upper end left out
@@ -60,7 +60,7 @@ def build_raw(
     out, job = Path(out), {"count": count, "size": size, "set_seed": seed}
     if count < 2:
         raise UserError(f"count {count} is too small; a set needs one real and one fake at least")
-    synthfaces.check_size(size)
+    rendering.check_size(size)
     if size > SIZE:
         raise UserError(f"size {size} is too large: the generator makes {SIZE} px")
     if _complete(out, job):
@@ -212,7 +212,7 @@ def _unit(
 
 
 def _photograph(seed: int, size: int) -> tuple[np.ndarray, dict]:
-    images, table = snapshots.take([seed], size)
+    images, table = rendering.snapshots([seed], size)
     return images[0], table.astype(float).round(4).to_dict("records")[0]
 
 
@@ -228,7 +228,7 @@ def _edited(
         return Donor(picture, Face.from_row(look))
 
     picture, look = original
-    session = touch_up(picture, Face.from_row(look), rng, donor)
+    session = retouch(picture, Face.from_row(look), rng, donor)
     return (
         session.image,
         session.mask,
@@ -242,7 +242,7 @@ def _edited(
 
 
 def _generated(seed: int, size: int) -> np.ndarray:
-    image = stylegan.sample([seed])[0]
+    image = stylegan.generate([seed])[0]
     if size == stylegan.SIZE:
         return image
     return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from mesocore.faceparts import PARTS
+from mesocore.faces.landmarks import FACE_PARTS
+from mesocore.faces.rendering import LOOK
 from mesocore.sources import kinds
-from mesocore.synthfaces import LOOK
 
 SWITCHES = ("freckles", "hair_long", "bald", "grey", "beard", "glasses", "stripes", "mouth_open")
 TURNS = ("yaw", "pitch", "roll", "gaze_x", "gaze_y", "light_x")  # either way alike: magnitudes
-REGIONS = (*PARTS, "jaw", "skin")
+REGIONS = (*FACE_PARTS, "jaw", "skin")
 COMPOSITE = r"/(easy|mid|hard)_\d+_([01]{4})\.\w+$"
 REPLACED = ("left eye", "right eye", "nose", "mouth")
 
@@ -27,7 +27,7 @@ def known(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
     An image that has several values of a fact has them joined by "+". `kind` (generated or edited)
     is of fakes, `edit` and `region` of edited ones, `difficulty` and `replaced` of real composites
     alone. The parameters of
-    synthetic faces (`synthfaces.LOOK`) become "low" and "high" about the median of the images here,
+    synthetic faces (`rendering.LOOK`) become "low" and "high" about the median of the images here,
     or "without" and "with" for what is there when positive; of poses and light the magnitude
     counts. An edited face has the look of its original, a generated one has none.
     """

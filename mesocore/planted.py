@@ -14,8 +14,8 @@ from PIL import Image, ImageEnhance
 from sklearn.neighbors import KNeighborsClassifier
 
 from mesocore import duplicates, shortcuts, trivial
-from mesocore.core import images
 from mesocore.core.files import write_bytes
+from mesocore.core.images import Preparation, decode, encode_jpeg, prepare
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Saving:
         if self.side:
             image = image.resize((self.side, self.side), Image.Resampling.LANCZOS)
         if self.quality is not None:
-            return images.encode_jpeg(image, self.quality)
+            return encode_jpeg(image, self.quality)
         buffer = io.BytesIO()
         image.save(buffer, "PNG")
         return buffer.getvalue()
@@ -50,15 +50,13 @@ def save_set(
         write_bytes(folder / label / f"{number:04d}{saving.suffix}", saving.encode(image))
 
 
-def matched(image: Image.Image, saving: Saving, prep: images.Preparation) -> Image.Image:
+def matched(image: Image.Image, saving: Saving, prep: Preparation) -> Image.Image:
     """The image saved as `saving`, then sent through assembly's pipeline as a file would be."""
-    decoded, _ = images.decode(saving.encode(image))
-    return images.decode(images.encode_jpeg(images.prepare(decoded, prep), prep.quality))[0]
+    decoded, _ = decode(saving.encode(image))
+    return decode(encode_jpeg(prepare(decoded, prep), prep.quality))[0]
 
 
-def spectra(
-    images: Sequence[Image.Image], saving: Saving, prep: images.Preparation
-) -> pd.DataFrame:
+def spectra(images: Sequence[Image.Image], saving: Saving, prep: Preparation) -> pd.DataFrame:
     """Spectrum features (`trivial.spectrum_features`) of each image, saved and then matched."""
     return pd.DataFrame([trivial.spectrum_features(matched(i, saving, prep)) for i in images])
 
@@ -91,7 +89,7 @@ def frames(image: Image.Image, count: int, generator: np.random.Generator) -> li
 
 def phashes(images: Iterable[Image.Image]) -> list[str]:
     """The hashes that assembly looks for duplicates with (`duplicates.phash`)."""
-    return [duplicates.phash(images.encode_jpeg(image, 90)) for image in images]
+    return [duplicates.phash(encode_jpeg(image, 90)) for image in images]
 
 
 def hash_bits(hashes: Iterable[str]) -> np.ndarray:

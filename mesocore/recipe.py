@@ -15,7 +15,7 @@ import yaml
 from mesocore import splits
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
-from mesocore.faceparts import Face
+from mesocore.faces.landmarks import Face
 
 CIPLAB = "ciplab"  # `fakes` of a collection whose file names say what was done (layouts.py)
 EDITS = "edits"  # the source name of edits that assembly makes itself

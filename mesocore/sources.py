@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from mesocore.core.errors import UserError
-from mesocore.faceparts import Face
+from mesocore.faces.landmarks import Face
 
 LABELS = {
     **dict.fromkeys(

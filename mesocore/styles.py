@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from mesocore import plots, stylegan, trivial
+from mesocore import plots, trivial
+from mesocore.faces import stylegan
 
 # styles by the resolution that they act on: pose and shape, features, colours and texture
 RANGES = {"coarse": slice(0, 3), "middle": slice(3, 7), "fine": slice(7, None)}

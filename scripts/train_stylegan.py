@@ -4,7 +4,7 @@
 
 Makes its own synthetic photographs first (`OUT/photographs.npy`), from seeds that no embedded set
 uses. The state is saved every few minutes. `--ship` writes the averaged generator, in half
-precision, with its record into mesocore/weights/, when the run is over or whenever wanted.
+precision, with its record into mesocore/faces/weights/, when the run is over or whenever wanted.
 """
 
 import json
@@ -18,8 +18,9 @@ import torch
 import typer
 from safetensors.torch import load_file, save
 
-from mesocore import gan, snapshots, stylegan
 from mesocore.core import files, runtime
+from mesocore.faces import rendering, stylegan
+from mesocore.faces.gan import train
 
 STEP = 50  # photographs in a step that is redone after an interruption
 
@@ -30,7 +31,7 @@ def photographs(out: Path, count: int, workers: int = 2) -> np.ndarray:
     if not path.exists() or notes.exists():
         notes.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            shape = (count, snapshots.SIZE, snapshots.SIZE, 3)
+            shape = (count, rendering.SIZE, rendering.SIZE, 3)
             np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
         call = [sys.executable, __file__, "--out", str(out), "--count", str(count)]
         children = [subprocess.Popen([*call, "--worker", f"{k}/{workers}"]) for k in range(workers)]
@@ -51,20 +52,20 @@ def render(out: Path, count: int, worker: str) -> None:
         note = out / "photographs" / str(start)
         if not note.exists():
             seeds = stylegan.TRAINING_SEEDS[start : min(start + STEP, count)]
-            target[start : start + len(seeds)] = snapshots.take(seeds)[0]
+            target[start : start + len(seeds)] = rendering.snapshots(seeds)[0]
             target.flush()
             note.touch()
 
 
 def ship(out: Path, count: int) -> None:
     """The averaged generator and where it comes from, into the package."""
-    tensors = gan.load_average(out / gan.STATE).half().state_dict()
+    tensors = train.load_average(out / train.STATE).half().state_dict()
     files.write_bytes(stylegan.WEIGHTS, save({k: v.contiguous() for k, v in tensors.items()}))
-    seconds = pd.read_csv(out / gan.LOG, header=None)[3].sum()
+    seconds = pd.read_csv(out / train.LOG, header=None)[3].sum()
     files.write_json(stylegan.WEIGHTS.with_suffix(".json"), {
         "command": "python scripts/train_stylegan.py --out runs/stylegan",
-        "steps": int(load_file(out / gan.STATE)["steps"]), "hours": round(seconds / 3600, 2),
-        "config": json.loads((out / gan.CONFIG).read_text()),
+        "steps": int(load_file(out / train.STATE)["steps"]), "hours": round(seconds / 3600, 2),
+        "config": json.loads((out / train.CONFIG).read_text()),
         "photographs": count, "training_seeds": str(stylegan.TRAINING_SEEDS),
         "weights_sha256": files.sha256_file(stylegan.WEIGHTS),
         "environment": runtime.environment(),
@@ -82,7 +83,7 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     if ship_it:
         return ship(out, count)
-    gan.train(photographs(out, count), out, gan.GanConfig())
+    train.train(photographs(out, count), out, train.GanConfig())
 
 
 if __name__ == "__main__":

@@ -19,9 +19,9 @@ from PIL import Image
 from mesocore import assemble as assembling
 from mesocore import convert, duplicates, splits
 from mesocore.assemble import assemble, load
-from mesocore.core import images
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file
+from mesocore.core.images import Preparation, encode_jpeg, open_rgb, prepare
 from tests.conftest import fill, picture
 
 
@@ -194,12 +194,12 @@ def test_near_duplicate_search_finds_what_a_full_comparison_finds():
 def test_hashes_are_those_of_imagehash(real_faces):
     for path in sorted((real_faces / "openforensics/real").iterdir())[:20]:
         for side in (64, 96, 256, 600):
-            image = images.prepare(images.open_rgb(path), images.Preparation(side))
-            jpeg = images.encode_jpeg(image, 90)
+            image = prepare(open_rgb(path), Preparation(side))
+            jpeg = encode_jpeg(image, 90)
             small = Image.open(io.BytesIO(jpeg))
             small.draft("L", (64, 64))
             assert duplicates.phash(jpeg) == str(imagehash.phash(small.convert("L")))
-    flat = images.encode_jpeg(Image.new("RGB", (64, 64), "grey"), 90)
+    flat = encode_jpeg(Image.new("RGB", (64, 64), "grey"), 90)
     assert duplicates.phash(flat) == str(imagehash.phash(Image.open(io.BytesIO(flat))))
 
 

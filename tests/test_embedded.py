@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesocore import embedded, snapshots, sources, stylegan
+from mesocore import embedded, sources
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file
+from mesocore.core.images import encode_jpeg
+from mesocore.faces import rendering, stylegan
 
 COUNT, SIZE = 32, 64
 
@@ -95,8 +97,8 @@ def test_both_classes_are_saved_with_qualities_of_one_distribution(raw):
 
 def test_a_real_is_the_published_photograph_saved_once_more(raw):
     row = pd.read_csv(raw / "params.csv").iloc[0]
-    images, _ = snapshots.take([row["seed"]], SIZE)
-    again = images.encode_jpeg(Image.fromarray(images[0]), int(row["quality"]))
+    images, _ = rendering.snapshots([row["seed"]], SIZE)
+    again = encode_jpeg(Image.fromarray(images[0]), int(row["quality"]))
     assert (raw / row["path"]).read_bytes() == again
 
 

@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from mesocore import planted
-from mesocore.core import images
+from mesocore.core.images import Preparation
 from mesocore.planted import Saving
 
-PREP = images.Preparation(size=80)
+PREP = Preparation(size=80)
 
 
 @pytest.fixture(scope="module")

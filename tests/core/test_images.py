@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mesocore.core import images
-from mesocore.core.images import BadImage, Preparation
+from mesocore.core.images import (
+    BadImage,
+    Preparation,
+    decode,
+    encode_jpeg,
+    open_rgb,
+    prepare,
+    to_array,
+)
 from tests.conftest import picture
 
 LIKE = 4.0  # grey levels of mean difference that one JPEG round trip may cost
@@ -35,7 +42,7 @@ def test_modes_become_the_same_rgb(tmp_path, convert, suffix, expected):
     original = picture(1)
     path = tmp_path / f"image.{suffix}"
     convert(original).save(path, **({"quality": 95} if suffix in ("jpg", "webp") else {}))
-    result = images.open_rgb(path)
+    result = open_rgb(path)
     assert result.mode == "RGB" and result.size == original.size
     assert distance(result, expected(original)) < LIKE
 
@@ -48,7 +55,7 @@ def test_modes_become_the_same_rgb(tmp_path, convert, suffix, expected):
 def test_a_jpeg_has_the_pixels_that_pillow_sees_bit_for_bit(options):
     buffer = io.BytesIO()
     picture(4, size=(123, 97)).save(buffer, "JPEG", **options)
-    result, facts = images.decode(buffer.getvalue())
+    result, facts = decode(buffer.getvalue())
     assert np.array_equal(np.asarray(result), np.asarray(Image.open(buffer).convert("RGB")))
     assert facts["progressive"] == bool(options.get("progressive"))
 
@@ -58,13 +65,13 @@ def test_a_jpeg_without_its_end_is_damaged(cut):
     buffer = io.BytesIO()
     picture(4).save(buffer, "JPEG")
     with pytest.raises(BadImage, match="damaged"):
-        images.decode(buffer.getvalue()[:-cut])
+        decode(buffer.getvalue()[:-cut])
 
 
 def test_16_bit_grey_keeps_its_brightness(tmp_path):
     grey = np.asarray(picture(2).convert("L"))
     Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
-    result = np.asarray(images.open_rgb(tmp_path / "deep.png"))
+    result = np.asarray(open_rgb(tmp_path / "deep.png"))
     assert np.array_equal(result, np.repeat(grey[..., None], 3, axis=2))
 
 
@@ -75,7 +82,7 @@ def test_transparency_is_composited_on_white(tmp_path, kind):
     if kind == "PA":
         image = image.quantize(16)
     image.save(tmp_path / "clear.png")
-    assert np.asarray(images.open_rgb(tmp_path / "clear.png")).min() == 255
+    assert np.asarray(open_rgb(tmp_path / "clear.png")).min() == 255
 
 
 def test_exif_orientation_is_applied_and_broken_exif_is_not_fatal(tmp_path):
@@ -83,56 +90,56 @@ def test_exif_orientation_is_applied_and_broken_exif_is_not_fatal(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # stored on its side: turn by 90 degrees clockwise to see it upright
     image.save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    upright = images.open_rgb(tmp_path / "turned.jpg")
+    upright = open_rgb(tmp_path / "turned.jpg")
     assert upright.size == (128, 96)
     assert distance(upright, image.transpose(Image.Transpose.ROTATE_270)) < LIKE
     image.save(tmp_path / "broken.jpg", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff", quality=95)
-    assert distance(images.open_rgb(tmp_path / "broken.jpg"), image) < LIKE
+    assert distance(open_rgb(tmp_path / "broken.jpg"), image) < LIKE
 
 
 def test_first_frame_of_an_animation_is_taken(tmp_path):
     frames = [picture(seed) for seed in (5, 6)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    still = images.open_rgb(tmp_path / "a.gif")
+    still = open_rgb(tmp_path / "a.gif")
     assert distance(still, frames[0]) < distance(still, frames[1]) / 2
 
 
 def test_file_name_does_not_decide_the_format(tmp_path):
     picture(7).save(tmp_path / "image.png")
     (tmp_path / "image.png").rename(tmp_path / "image.jpg")
-    assert np.array_equal(images.open_rgb(tmp_path / "image.jpg"), picture(7))
+    assert np.array_equal(open_rgb(tmp_path / "image.jpg"), picture(7))
 
 
 def test_crop_takes_the_centre_and_squash_takes_all():
     image = Image.new("RGB", (192, 64), "red")
     image.paste("blue", (64, 0, 128, 64))
-    crop = np.asarray(images.prepare(image, Preparation(size=64)))
-    squash = np.asarray(images.prepare(image, Preparation(size=64, fit="squash")))
+    crop = np.asarray(prepare(image, Preparation(size=64)))
+    squash = np.asarray(prepare(image, Preparation(size=64, fit="squash")))
     assert (crop == (0, 0, 255)).all()
     assert tuple(squash[32, 2]) == (255, 0, 0) and tuple(squash[32, 32]) == (0, 0, 255)
 
 
 def test_native_cuts_whole_jpeg_blocks_from_the_middle_and_invents_nothing():
     image = picture(9, 200)
-    ready = images.prepare(image, Preparation(size=64, fit="native"))
+    ready = prepare(image, Preparation(size=64, fit="native"))
     assert np.array_equal(ready, np.asarray(image)[64:128, 64:128])  # 68 is no multiple of 8
     with pytest.raises(BadImage, match="200 x 200 pixels, 208 are cut"):
-        images.prepare(image, Preparation(size=208, fit="native"))
+        prepare(image, Preparation(size=208, fit="native"))
 
 
 def test_an_image_of_the_right_size_is_not_resampled():
-    ready = images.prepare(picture(8, 128), Preparation(size=128))
+    ready = prepare(picture(8, 128), Preparation(size=128))
     assert np.array_equal(ready, picture(8, 128))
 
 
 def test_nearest_neighbour_is_as_published():
-    ready = images.prepare(picture(8, 128), Preparation(size=64, resample="nearest"))
+    ready = prepare(picture(8, 128), Preparation(size=64, resample="nearest"))
     assert np.array_equal(ready, np.asarray(picture(8, 128))[1::2, 1::2])
 
 
 def test_small_images_are_refused():
     with pytest.raises(BadImage, match="too small: 500 x 63 pixels"):
-        images.prepare(picture(9, (500, 63)), Preparation())
+        prepare(picture(9, (500, 63)), Preparation())
 
 
 def test_jpeg_is_420_baseline_without_metadata(tmp_path):
@@ -140,9 +147,7 @@ def test_jpeg_is_420_baseline_without_metadata(tmp_path):
     exif[0x010E] = "secret"
     image = picture(10, 128)
     image.save(tmp_path / "full.jpg", exif=exif, icc_profile=b"secret", comment=b"secret")
-    data = images.encode_jpeg(
-        images.prepare(images.open_rgb(tmp_path / "full.jpg"), Preparation(size=128)), 90
-    )
+    data = encode_jpeg(prepare(open_rgb(tmp_path / "full.jpg"), Preparation(size=128)), 90)
     assert b"secret" not in data
     written = Image.open(io.BytesIO(data))
     assert written.layer[0][1:3] == (2, 2) and "progressive" not in written.info
@@ -152,11 +157,11 @@ def test_jpeg_is_420_baseline_without_metadata(tmp_path):
 def test_to_array_is_what_the_encoder_wrote(tmp_path):
     picture(11, 128).save(tmp_path / "image.png")
     prep = Preparation(size=64)
-    array = images.to_array(tmp_path / "image.png", prep)
-    jpeg = images.encode_jpeg(images.prepare(picture(11, 128), prep), 90)
+    array = to_array(tmp_path / "image.png", prep)
+    jpeg = encode_jpeg(prepare(picture(11, 128), prep), 90)
     assert array.shape == (3, 64, 64) and array.dtype == np.uint8
     assert np.array_equal(array.transpose(1, 2, 0), Image.open(io.BytesIO(jpeg)))
-    exact = images.to_array(tmp_path / "image.png", Preparation(size=128, quality=None))
+    exact = to_array(tmp_path / "image.png", Preparation(size=128, quality=None))
     assert np.array_equal(exact.transpose(1, 2, 0), picture(11, 128))
 
 
@@ -171,8 +176,8 @@ def test_preparation_survives_json_and_refuses_nonsense():
 def test_header_facts_tell_formats_apart(tmp_path):
     picture(12).save(tmp_path / "a.png")
     picture(12).save(tmp_path / "b.jpg", quality=50, progressive=True)
-    png = images.decode((tmp_path / "a.png").read_bytes())[1]
-    jpeg = images.decode((tmp_path / "b.jpg").read_bytes())[1]
+    png = decode((tmp_path / "a.png").read_bytes())[1]
+    jpeg = decode((tmp_path / "b.jpg").read_bytes())[1]
     assert (png["format"], png["quantisation"], png["tables"]) == ("PNG", 0.0, "")
     assert jpeg["format"] == "JPEG" and jpeg["progressive"] and jpeg["quantisation"] > 10
     assert jpeg["bytes"] == (tmp_path / "b.jpg").stat().st_size

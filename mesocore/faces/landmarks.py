@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mesocore import blending
+from mesocore.faces import blending
 
-PARTS = ("eyes", "nose", "mouth", "face")
+FACE_PARTS = ("eyes", "nose", "mouth", "face")
 Point = tuple[float, float]
 
 
@@ -22,7 +22,7 @@ class Face:
 
     @classmethod
     def from_row(cls, row: Mapping[str, float]) -> "Face":
-        """From a row of `synthfaces.render`'s table."""
+        """From a row of `rendering.render`'s table."""
         names = cls.__dataclass_fields__
         return cls(**{name: (float(row[f"{name}_x"]), float(row[f"{name}_y"])) for name in names})
 
@@ -59,7 +59,7 @@ class Face:
 def part_shape(size: tuple[int, int], face: Face, part: str, grow: float = 1.0) -> np.ndarray:
     """bool `(H, W)`: an ellipse (two for the eyes) that covers a part of the face.
 
-    `part` is one of `PARTS`; `grow` scales the ellipse.
+    `part` is one of `FACE_PARTS`; `grow` scales the ellipse.
     """
     across = np.subtract(face.right_eye, face.left_eye)
     angle = float(np.arctan2(across[1], across[0]))

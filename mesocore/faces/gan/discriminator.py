@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mesocore.stylegan import CHANNELS, EqualLinear, lrelu
+from mesocore.faces.stylegan import CHANNELS, EqualLinear, lrelu
 
 SHRUNK = math.sqrt(0.5)  # of a sum of two, to keep the variance
 

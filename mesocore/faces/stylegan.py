@@ -203,7 +203,7 @@ def load() -> Generator:
     return generator.eval().requires_grad_(False)
 
 
-def sample(seeds: Sequence[int], truncation: float = TRUNCATION) -> np.ndarray:
+def generate(seeds: Sequence[int], truncation: float = TRUNCATION) -> np.ndarray:
     """One face a seed from the shipped generator: uint8 `(N, 128, 128, 3)` RGB.
 
     An image depends on its own seed only: they are made one at a time, since the order of a

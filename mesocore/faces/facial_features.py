@@ -7,7 +7,7 @@ image with its layer on top.
 import torch
 from torch import Tensor
 
-from mesocore.scene import Scene, bump, inside, over
+from mesocore.faces.scene import Scene, bump, inside, over
 
 
 def eye(scene: Scene, image: Tensor, side: int) -> Tensor:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mesocore import blending
 from mesocore.core.errors import UserError
-from mesocore.faceparts import PARTS, Face, part_shape
+from mesocore.faces import blending
+from mesocore.faces.landmarks import FACE_PARTS, Face, part_shape
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ def splice(
     """
     face, rng = _start(image, face, strength, seed)
     donor_face, _ = _start(donor, donor_face, strength, seed)
-    if part not in PARTS:
-        raise UserError(f"no part is called {part!r}; choose one of: {', '.join(PARTS)}")
+    if part not in FACE_PARTS:
+        raise UserError(f"no part is called {part!r}; choose one of: {', '.join(FACE_PARTS)}")
     poisson = bool(rng.random() < 0.5)
     name = f"splice {part} ({'poisson' if poisson else 'feather'})"
     shape = part_shape(image.shape[:2], face, part)
@@ -168,7 +168,7 @@ def levels(
     histogram gets gaps and heaps. `strength` is the opacity of the corrected layer.
     """
     face, rng = _start(image, face, strength, seed)
-    result, chosen = image, list(rng.choice(PARTS, int(rng.integers(1, 3)), replace=False))
+    result, chosen = image, list(rng.choice(FACE_PARTS, int(rng.integers(1, 3)), replace=False))
     for part in chosen:
         values = image[part_shape(image.shape[:2], face, part)]
         if len(values) == 0:

@@ -1,10 +1,15 @@
-"""What a generator is charged for: simple statistics of its pictures that photographs lack.
+"""What a generator is penalised for: simple statistics of its pictures that photographs lack.
 
 A discriminator of few weights, trained for an hour, leaves differences that a logistic regression
 on trivial features would find, and a detector with it. So means and variances of such statistics
 are led to those of photographs: the spectrum, as Durall, Keuper and Keuper do ("Watch your
 up-convolution", CVPR 2020); what the blocks of a JPEG cost; colours. What is left for a detector
 is how the pixels hang together.
+
+`spectrum_gap` is the cheaper of two ways: it compares the mean log powers of two batches under a
+Hann window, where Durall, Keuper and Keuper compare azimuthally averaged spectra image by image
+through a cross-entropy. It is biased: the noise of a batch's mean is penalised too, so spectra
+become alike. `penalty` has no such bias.
 """
 
 import functools
@@ -17,7 +22,33 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mesocore.spectral import log_power
+GREY = (0.299, 0.587, 0.114)
+
+
+def spectrum_gap(fake: Tensor, real: Tensor) -> Tensor:
+    """Mean squared difference of the mean log powers of `(N, 3, S, S)` batches, a scalar."""
+    return (log_power(fake).mean(0) - log_power(real).mean(0)).square().mean()
+
+
+def log_power(pictures: Tensor) -> Tensor:
+    """Float `(N, 3, S, S)`, about -1..1 -> natural log of the power in rings `(N, S / 4)`.
+
+    Rings are of equal width from 0 to 0.5 cycles a pixel; power is that of grey levels 0..255.
+    """
+    side = pictures.shape[-1]
+    weights = torch.tensor(GREY)[:, None, None] * 127.5
+    grey = (pictures * weights).sum(1)
+    grey = (grey - grey.mean((1, 2), keepdim=True)) * torch.outer(*2 * [torch.hann_window(side)])
+    power = torch.fft.rfft2(grey).abs().square() / side**2  # (N, S, S / 2 + 1)
+    return (power.flatten(1) @ _rings(side) + 1e-3).log()
+
+
+@functools.cache
+def _rings(side: int) -> Tensor:
+    """A matrix that averages over each ring: `(S * (S / 2 + 1), S / 4)`."""
+    radius = torch.hypot(torch.fft.fftfreq(side)[:, None], torch.fft.rfftfreq(side)[None])
+    ring = (radius.flatten() * side / 2).long()[:, None] == torch.arange(side // 4)
+    return ring / ring.sum(0).clamp(min=1)
 
 
 def block_cost(pictures: Tensor) -> Tensor:
@@ -103,11 +134,11 @@ def measured(pictures: Tensor, names: Sequence[str]) -> Tensor:
     return torch.cat([STATISTICS[name](pictures) for name in names], dim=1)
 
 
-def charge(running: Tensor, moments: Tensor) -> Tensor:
+def penalty(running: Tensor, moments: Tensor) -> Tensor:
     """A scalar whose gradient leads the `running` `(2, K)` moments to 0: that of their square.
 
     `running` is an average over earlier batches and held fixed, so a batch's own noise is not
-    charged. Variances, the noisier half, count a quarter.
+    penalised. Variances, the noisier half, count a quarter.
     """
     weight = torch.tensor([[1.0], [0.25]])
     return (2 * weight * running.detach() * moments).mean()

@@ -3,27 +3,34 @@
 import numpy as np
 import pytest
 
-from mesocore import blending, retouch, synthfaces
 from mesocore.core.errors import UserError
-from mesocore.faceparts import Face
+from mesocore.faces import blending, rendering, retouching
+from mesocore.faces.landmarks import FACE_PARTS, Face
 
 SIZE = 96
+
+
+def _splice(part):
+    def edit(people, **how):
+        (image, face), (donor, donor_face) = people
+        return retouching.splice(image, donor, part, face, donor_face, **how)
+
+    return edit
+
+
 EDITS = {
-    "splice eyes": lambda p, **k: retouch.splice(p[0][0], p[1][0], "eyes", p[0][1], p[1][1], **k),
-    "splice nose": lambda p, **k: retouch.splice(p[0][0], p[1][0], "nose", p[0][1], p[1][1], **k),
-    "splice mouth": lambda p, **k: retouch.splice(p[0][0], p[1][0], "mouth", p[0][1], p[1][1], **k),
-    "splice face": lambda p, **k: retouch.splice(p[0][0], p[1][0], "face", p[0][1], p[1][1], **k),
-    "liquify": lambda p, **k: retouch.liquify(*p[0], **k),
-    "heal": lambda p, **k: retouch.heal(*p[0], **k),
-    "smooth": lambda p, **k: retouch.smooth(*p[0], **k),
-    "relight": lambda p, **k: retouch.relight(*p[0], **k),
-    "levels": lambda p, **k: retouch.levels(*p[0], **k),
+    **{f"splice {part}": _splice(part) for part in FACE_PARTS},
+    "liquify": lambda p, **k: retouching.liquify(*p[0], **k),
+    "heal": lambda p, **k: retouching.heal(*p[0], **k),
+    "smooth": lambda p, **k: retouching.smooth(*p[0], **k),
+    "relight": lambda p, **k: retouching.relight(*p[0], **k),
+    "levels": lambda p, **k: retouching.levels(*p[0], **k),
 }
 
 
 @pytest.fixture(scope="module")
 def people():
-    images, table = synthfaces.render([3, 4], SIZE)
+    images, table = rendering.render([3, 4], SIZE)
     arrays = images.permute(0, 2, 3, 1).numpy()
     rows = [row for _, row in table.iterrows()]
     return [(a.copy(), Face.from_row(row)) for a, row in zip(arrays, rows, strict=True)]
@@ -74,14 +81,14 @@ def test_the_input_is_left_alone(edit, people):
 def test_without_landmarks_the_middle_is_edited():
     rng = np.random.default_rng(0)
     image = rng.integers(60, 200, (80, 100, 3), dtype=np.uint8)
-    mask = retouch.splice(image, image[::-1].copy(), "face", seed=1).mask
+    mask = retouching.splice(image, image[::-1].copy(), "face", seed=1).mask
     assert mask[40, 50] and not mask[:, :10].any() and not mask[:, -10:].any()
 
 
 def test_splicing_a_picture_into_itself_moves_nothing(people):
     (image, face), _ = people
     for seed in range(4):  # both kinds of blending
-        edited = retouch.splice(image, image, "nose", face, face, seed=seed)
+        edited = retouching.splice(image, image, "nose", face, face, seed=seed)
         assert np.abs(edited.image.astype(int) - image).max() <= 4  # rounding, CIELAB and back
 
 
@@ -89,7 +96,7 @@ def test_a_splice_takes_content_of_the_donor_in_colours_of_the_target(people):
     (image, face), _ = people
     donor = np.zeros_like(image)
     donor[::2] = 255  # stripes of another brightness
-    edited = retouch.splice(image, donor, "nose", face, face, seed=2)
+    edited = retouching.splice(image, donor, "nose", face, face, seed=2)
     x, y = np.rint(face.nose).astype(int)
     rows = edited.image[y - 4 : y + 4, x].astype(float).mean(1)
     before = image[y - 4 : y + 4, x].astype(float).mean(1)
@@ -100,7 +107,7 @@ def test_smoothing_takes_noise_from_skin_and_keeps_edges(people):
     image = np.full((SIZE, SIZE, 3), 120, dtype=np.uint8)
     image[:, SIZE // 2 :] = 240
     noisy = image + np.random.default_rng(0).integers(0, 12, image.shape, dtype=np.uint8)
-    edited = retouch.smooth(noisy, seed=0)
+    edited = retouching.smooth(noisy, seed=0)
     cheek = (slice(56, 60), slice(36, 44))
     assert edited.mask[cheek].mean() > 0.8
     assert edited.image[cheek].std() < 0.5 * noisy[cheek].std()
@@ -110,7 +117,7 @@ def test_smoothing_takes_noise_from_skin_and_keeps_edges(people):
 
 def test_relight_brightens_one_side_and_darkens_the_other():
     image = np.full((SIZE, SIZE, 3), 120, dtype=np.uint8)
-    change = retouch.relight(image, seed=1).image.astype(int).mean(2) - 120
+    change = retouching.relight(image, seed=1).image.astype(int).mean(2) - 120
     assert change.max() > 10 and change.min() < -10
     y, x = np.unravel_index([change.argmax(), change.argmin()], change.shape)
     centre = Face.central(SIZE, SIZE).points().mean(0)
@@ -120,7 +127,7 @@ def test_relight_brightens_one_side_and_darkens_the_other():
 
 def test_levels_move_values_and_keep_their_order():
     pattern = np.random.default_rng(0).integers(60, 180, (SIZE, SIZE, 1), dtype=np.uint8)
-    edited = retouch.levels(np.repeat(pattern, 3, axis=2), seed=4)
+    edited = retouching.levels(np.repeat(pattern, 3, axis=2), seed=4)
     assert edited.mask.any() and "levels" in edited.steps[0]
     rows, columns = np.nonzero(edited.mask)
     y, x = int(rows.mean()), int(columns.mean())
@@ -146,8 +153,8 @@ def test_poisson_blending_stays_in_place():
 def test_mistakes_are_named(people):
     image = people[0][0]
     with pytest.raises(UserError, match="chin"):
-        retouch.splice(image, image, "chin")
+        retouching.splice(image, image, "chin")
     with pytest.raises(UserError, match="strength 1.5"):
-        retouch.smooth(image, strength=1.5)
+        retouching.smooth(image, strength=1.5)
     with pytest.raises(UserError, match="float32"):
-        retouch.heal(image.astype(np.float32))
+        retouching.heal(image.astype(np.float32))

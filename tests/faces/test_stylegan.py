@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore import stylegan, styles
+from mesocore import styles
 from mesocore.core.errors import UserError
-from mesocore.stylegan import LATENT, Generator, StyledConv, adain, draw
+from mesocore.faces import stylegan
+from mesocore.faces.stylegan import LATENT, Generator, StyledConv, adain, draw
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +88,11 @@ def test_adain_gives_each_channel_the_mean_and_deviation_of_the_style():
 
 def test_the_shipped_generator_is_small_and_repeats_itself():
     assert stylegan.WEIGHTS.stat().st_size <= 8 * 2**20
-    images = stylegan.sample([5, 6])
+    images = stylegan.generate([5, 6])
     assert images.shape == (2, 128, 128, 3) and images.dtype == np.uint8
-    assert np.array_equal(images[1], stylegan.sample([6])[0])
+    assert np.array_equal(images[1], stylegan.generate([6])[0])
     assert not np.array_equal(images[0], images[1])
-    calm = stylegan.sample([5, 6], truncation=0.0).astype(int)
+    calm = stylegan.generate([5, 6], truncation=0.0).astype(int)
     assert np.abs(calm[0] - calm[1]).mean() < np.abs(images[0].astype(int) - images[1]).mean() / 3
 
 

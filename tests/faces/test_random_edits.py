@@ -3,21 +3,21 @@
 import numpy as np
 import pytest
 
-from mesocore import snapshots, touchup
-from mesocore.faceparts import Face
-from mesocore.touchup import Donor, touch_up
+from mesocore.faces import random_edits, rendering, retouching
+from mesocore.faces.landmarks import Face
+from mesocore.faces.random_edits import Donor, retouch
 
 
 @pytest.fixture(scope="module")
 def people():
-    images, table = snapshots.take([3, 4], 96)
+    images, table = rendering.snapshots([3, 4], 96)
     return [(image, Face.from_row(row)) for image, (_, row) in zip(images, table.iterrows(),
                                                                   strict=True)]  # fmt: skip
 
 
 def session(people, seed):
     (image, face), (other, other_face) = people
-    return touch_up(image, face, np.random.default_rng(seed), lambda: Donor(other, other_face))
+    return retouch(image, face, np.random.default_rng(seed), lambda: Donor(other, other_face))
 
 
 def test_a_session_shows_and_says_what_it_did(people):
@@ -26,10 +26,12 @@ def test_a_session_shows_and_says_what_it_did(people):
         before = people[0][0]
         assert np.array_equal(done.mask, (done.image != before).any(axis=2))
         change = np.abs(done.image.astype(int) - before).max(axis=2)
-        assert (change >= touchup.LEAST_CHANGE).mean() >= touchup.LEAST_SHARE
+        assert (change >= random_edits.LEAST_CHANGE).mean() >= random_edits.LEAST_SHARE
         assert len(done.edits) == len(done.strengths) == len(set(done.edits)) in (1, 2)
-        assert set(done.edits) <= set(touchup.EDITS) and done.steps
-        assert all(touchup.STRENGTH[0] <= s <= touchup.STRENGTH[1] for s in done.strengths)
+        assert set(done.edits) <= set(random_edits.EDITS) and done.steps
+        assert all(
+            random_edits.STRENGTH[0] <= s <= random_edits.STRENGTH[1] for s in done.strengths
+        )
 
 
 def test_it_is_a_function_of_its_generator(people):
@@ -39,16 +41,16 @@ def test_it_is_a_function_of_its_generator(people):
 
 def test_an_edit_that_does_not_show_is_drawn_anew(people, monkeypatch):
     (image, face), _ = people
-    monkeypatch.setattr(touchup.retouch, "smooth", lambda image, *_: touchup.retouch.Edited(
+    monkeypatch.setattr(random_edits.retouching, "smooth", lambda image, *_: retouching.Edited(
         image.copy(), np.zeros(image.shape[:2], bool), []))  # fmt: skip
-    monkeypatch.setattr(touchup, "EDITS", {"smooth": 0.5, "relight": 0.5})
-    monkeypatch.setattr(touchup, "SECOND", 0.0)
+    monkeypatch.setattr(random_edits, "EDITS", {"smooth": 0.5, "relight": 0.5})
+    monkeypatch.setattr(random_edits, "SECOND", 0.0)
     for seed in range(6):
-        done = touch_up(image, face, np.random.default_rng(seed), lambda: None)
+        done = retouch(image, face, np.random.default_rng(seed), lambda: None)
         assert done.edits == ["relight"]
 
 
 def test_a_donor_is_asked_for_at_need(people, monkeypatch):
     (image, face), _ = people
-    monkeypatch.setattr(touchup, "EDITS", {"heal": 0.5, "relight": 0.5})
-    touch_up(image, face, np.random.default_rng(0), lambda: pytest.fail("no splice was drawn"))
+    monkeypatch.setattr(random_edits, "EDITS", {"heal": 0.5, "relight": 0.5})
+    retouch(image, face, np.random.default_rng(0), lambda: pytest.fail("no splice was drawn"))

@@ -4,25 +4,25 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore import camera, synthfaces
 from mesocore.core.errors import UserError
+from mesocore.faces import camera, rendering
 
 
 @pytest.fixture(scope="module")
 def faces():
-    return synthfaces.render(range(12), size=64)
+    return rendering.render(range(12), size=64)
 
 
 def test_shape_type_and_table(faces):
     images, table = faces
     assert images.shape == (12, 3, 64, 64) and images.dtype == torch.uint8
     assert list(table.index) == list(range(12))
-    for name, (low, high) in synthfaces.LOOK.items():
+    for name, (low, high) in rendering.LOOK.items():
         assert table[name].between(low, high).all(), name
 
 
 def test_an_image_depends_on_its_seed_alone(faces):
-    alone, _ = synthfaces.render([7], size=64)
+    alone, _ = rendering.render([7], size=64)
     assert torch.equal(alone[0], faces[0][7])
 
 
@@ -30,7 +30,7 @@ def test_threads_and_company_leave_every_bit_alone(faces):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1 if before > 1 else 2)
-        other, _ = synthfaces.render([11, 2], size=64)
+        other, _ = rendering.render([11, 2], size=64)
     finally:
         torch.set_num_threads(before)
     assert torch.equal(other, faces[0][[11, 2]])
@@ -52,7 +52,7 @@ def test_landmarks_lie_in_the_picture_and_in_order(faces):
 
 
 def test_eyes_are_where_the_landmarks_say():
-    images, table = synthfaces.render(range(12), size=128)
+    images, table = rendering.render(range(12), size=128)
     dark = 0
     for image, (_, row) in zip(images.float().mean(1), table.iterrows(), strict=True):
         x, y = round(row["right_eye_x"]), round(row["right_eye_y"])
@@ -63,16 +63,16 @@ def test_eyes_are_where_the_landmarks_say():
 
 
 def test_skin_tones_spread_over_the_whole_range():
-    _, table = synthfaces.render(range(24), size=64)
-    shares, _ = np.histogram(table["melanin"], bins=4, range=synthfaces.LOOK["melanin"])
+    _, table = rendering.render(range(24), size=64)
+    shares, _ = np.histogram(table["melanin"], bins=4, range=rendering.LOOK["melanin"])
     assert shares.min() >= 2
 
 
 def test_mistakes_are_named():
     with pytest.raises(UserError, match="size 63"):
-        synthfaces.render([0], size=63)
+        rendering.render([0], size=63)
     with pytest.raises(UserError, match="seed -1"):
-        synthfaces.render([3, -1])
+        rendering.render([3, -1])
 
 
 def still_camera(**changes: float) -> dict[str, torch.Tensor]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mesocore import retouch
-from mesocore.faceparts import PARTS, Face
+from mesocore.faces import retouching
+from mesocore.faces.landmarks import FACE_PARTS, Face
 
 # how often an edit comes first, and how often another follows it
 EDITS = {"splice": 0.40, "liquify": 0.15, "heal": 0.15, "smooth": 0.15, "relight": 0.10,
@@ -47,7 +47,7 @@ def choose(rng: np.random.Generator) -> list[str]:
     return [str(first), str(second)] if rng.random() < SECOND else [str(first)]
 
 
-def touch_up(
+def retouch(
     image: np.ndarray, face: Face, rng: np.random.Generator, donor: Callable[[], Donor]
 ) -> Session:
     """Retouches uint8 `(H, W, 3)`. A splice takes from what `donor()` returns, called at need."""
@@ -69,10 +69,10 @@ def _once(
     for name in edits:
         seed, strength = int(rng.integers(2**31)), float(rng.uniform(*STRENGTH))
         if name == "splice":
-            part, other = str(rng.choice(PARTS)), donor()
-            edited = retouch.splice(result, other.image, part, face, other.face, strength, seed)
+            part, other = str(rng.choice(FACE_PARTS)), donor()
+            edited = retouching.splice(result, other.image, part, face, other.face, strength, seed)
         else:
-            edited = getattr(retouch, name)(result, face, strength, seed)
+            edited = getattr(retouching, name)(result, face, strength, seed)
         result = edited.image
         strengths.append(strength)
         steps += edited.steps

@@ -16,12 +16,12 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mesocore import matching, spectral
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_bytes, write_json
 from mesocore.core.runtime import progress, reseed, setup
-from mesocore.discriminator import Discriminator
-from mesocore.stylegan import LATENT, Generator, upsample
+from mesocore.faces.gan import regularisers
+from mesocore.faces.gan.discriminator import Discriminator
+from mesocore.faces.stylegan import LATENT, Generator, upsample
 
 STATE, CONFIG, LOG = "gan.safetensors", "gan.json", "log.csv"
 
@@ -30,9 +30,9 @@ STATE, CONFIG, LOG = "gan.safetensors", "gan.json", "log.csv"
 class Phase:
     """Steps at one resolution; over the first `fade` of them it replaces the one before.
 
-    `gap` and `match` are the weights of `spectral.gap` and `matching.charge` in the generator's
-    loss, the latter for the `statistics` named; `rate` is the share of the learning rate at the
-    phase's start, from where it falls to 0 in a straight line if `fall`.
+    `gap` and `match` are the weights of `spectrum_gap` and `penalty` (regularisers.py) in the
+    generator's loss, the latter for the `statistics` named; `rate` is the share of the learning
+    rate at the phase's start, from where it falls to 0 in a straight line if `fall`.
     """
 
     side: int
@@ -54,8 +54,8 @@ class GanConfig:
         Phase(8, 300, 32), Phase(16, 1500, 32), Phase(32, 2200, 32), Phase(64, 1000, 16),
         Phase(128, 1000, 16), Phase(128, 1800, 16, fade=0, gap=1.0),
         Phase(128, 4800, 16, fade=0, match=10.0, fall=True),
-        Phase(128, 1500, 16, fade=0, match=10.0, statistics=tuple(matching.STATISTICS), rate=0.4,
-              fall=True),
+        Phase(128, 1500, 16, fade=0, match=10.0, statistics=tuple(regularisers.STATISTICS),
+              rate=0.4, fall=True),
     )  # fmt: skip
     learning_rate: float = 0.002  # Adam with beta1 = 0, beta2 = 0.99, as published
     penalty: float = 5e-4  # R1's gamma is this x pixels / batch (Karras et al. 2020b), but
@@ -139,7 +139,7 @@ class Players:
             "discriminator": torch.optim.Adam(self.discriminator.parameters(), **options),
         }
         self.moments = torch.zeros(2, 1)  # of statistics to be matched, an average over batches
-        self.target: matching.Target | None = None
+        self.target: regularisers.Target | None = None
 
     def step(self, photographs: np.ndarray, step: int) -> tuple[float, float]:
         """One move of each player; returns the losses of discriminator and generator."""
@@ -157,7 +157,7 @@ class Players:
             judged = self.discriminator(fake, fade).float()
         loss_g = functional.softplus(-judged).mean()
         if phase.gap:
-            loss_g = loss_g + phase.gap * spectral.gap(fake, real.detach())
+            loss_g = loss_g + phase.gap * regularisers.spectrum_gap(fake, real.detach())
         if phase.match:
             loss_g = loss_g + phase.match * self._match(fake, photographs, phase.statistics)
         self.optimisers["generator"].zero_grad()
@@ -170,12 +170,12 @@ class Players:
 
     def _match(self, fake: Tensor, photographs: np.ndarray, names: tuple[str, ...]) -> Tensor:
         if self.target is None or self.target.names != names:
-            self.target = matching.Target.of(photographs, names)
+            self.target = regularisers.Target.of(photographs, names)
         moments = self.target.moments(fake)
         if self.moments.shape != moments.shape:  # the first step with these statistics
             self.moments = torch.zeros_like(moments)
         self.moments = torch.lerp(self.moments, moments.detach(), 0.03)
-        return matching.charge(self.moments, moments)
+        return regularisers.penalty(self.moments, moments)
 
     def _precision(self, half: bool = True) -> torch.autocast:
         return torch.autocast("cpu", torch.bfloat16, enabled=half and self.config.bfloat16)
