@@ -225,11 +225,11 @@ def test_a_folder_with_other_things_in_it_is_left_alone(source, tmp_path):
 @pytest.mark.parametrize("victim", ["image", "journal", "manifest.csv"])
 def test_a_full_disk_is_one_line_and_can_be_resumed(source, tmp_path, monkeypatch, victim):
     full = OSError(errno.ENOSPC, "No space left on device")
-    images = []
+    written = []
 
     def put(path, jpeg):
-        images.append(path)
-        if len(images) > 10:
+        written.append(path)
+        if len(written) > 10:
             Path(path).write_bytes(jpeg[:100])
             raise full
         genuine(path, jpeg)
@@ -263,7 +263,7 @@ def test_a_read_only_place_is_one_line(source, tmp_path, monkeypatch):
     def refused(*_):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "out"))
 
-    monkeypatch.setattr(assembling.runtime, "write_json", refused)
+    monkeypatch.setattr(assembling.files, "write_json", refused)
     with pytest.raises(UserError, match="out cannot be written: permission denied"):
         build(source, tmp_path / "out")
 

@@ -238,7 +238,7 @@ def test_a_download_explains_account_network_and_room(published, tmp_path, monke
         monkeypatch.setattr(kagglehub, "dataset_download", fail)
         with pytest.raises(UserError, match=message):
             fetch.obtain(collection, {}, tmp_path / "set")
-    monkeypatch.setattr(fetch.runtime, "free_bytes", lambda _: 10**8)
+    monkeypatch.setattr(fetch.files, "free_bytes", lambda _: 10**8)
     with pytest.raises(UserError, match=r"takes 1\.0 GB .* KAGGLEHUB_CACHE"):
         fetch.obtain(collection, {}, tmp_path / "set")
 
