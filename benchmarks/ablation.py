@@ -26,9 +26,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mesocore import cost, dataset, ensemble, models, results, train
-from mesocore.checkpoint import load_detector
+from mesocore import dataset, ensemble, results, train
 from mesocore.core import files, runtime
+from mesocore.nets import models, profile
+from mesocore.nets.detector import load_detector
 
 SEEDS = (0, 1, 2)
 SYNTHFACES = ("meso4", "meso4+inverted", "meso4+eca", "meso4+highpass", models.CHOSEN)
@@ -153,9 +154,9 @@ def command(file: str, data: str, scale: str) -> str:
 def times(rows: dict, networks: dict, size: int) -> None:
     """Adds latency at batch 1 and 64 (ms) and training speed (images/s) to the rows."""
     for batch in (1, 64):
-        for name, found in cost.latency(networks, size, batch).items():
+        for name, found in profile.latency(networks, size, batch).items():
             rows[name].setdefault("latency_ms", {})[str(batch)] = round(found, 2)
-    for name, found in cost.training_rate(networks, size).items():
+    for name, found in profile.training_rate(networks, size).items():
         rows[name]["training_images_per_second"] = round(found, 1)
 
 

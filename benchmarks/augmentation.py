@@ -22,8 +22,8 @@ import numpy as np
 import torch
 
 from mesocore import augment, dataset, evaluate, results, train
-from mesocore.checkpoint import Detector, load_detector
 from mesocore.core import files, runtime
+from mesocore.nets.detector import Detector, load_detector
 
 SEEDS = (0, 1, 2)
 ROWS = ("none", "flip", "flip+jpeg", "flip+blur", "flip+resize", "flip+noise", "flip+colour",

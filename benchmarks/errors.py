@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from mesocore import card, dataset, results
-from mesocore.checkpoint import load_detector
 from mesocore.core import files, runtime
+from mesocore.nets.detector import load_detector
 
 
 def main(run: str, *data: str) -> None:

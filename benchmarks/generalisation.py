@@ -21,8 +21,8 @@ import numpy as np
 from ablation import SEEDS, trained
 
 from mesocore import audit, dataset, evaluate, results, subset
-from mesocore.checkpoint import Detector, load_detector
 from mesocore.core import files, runtime
+from mesocore.nets.detector import Detector, load_detector
 from mesocore.sources import kinds
 
 MODEL = "meso4"

@@ -6,8 +6,8 @@ As in the Frechet inception distance (Heusel et al., NeurIPS 2017), two Gaussian
 Inception's weights would be a download, so the features are those of the Meso-4 that was trained
 on real faces (results/real/openforensics-meso4): mean and deviation of its last 16 maps, 32
 numbers an image. It is no FID and compares with no published FID. Beside it stand the distance
-between two heaps of photographs, which is the least that 1,000 images can show, and that of blurred
-photographs, which says how large a number is.
+between two samples of photographs, which is the least that 1,000 images can show, and that of
+blurred photographs, which says how large a number is.
 """
 
 import json
@@ -17,21 +17,22 @@ import torch
 from PIL import Image, ImageFilter
 from scipy.linalg import sqrtm
 
-from mesocore import checkpoint
 from mesocore.core import files, runtime
+from mesocore.core.images import resize
 from mesocore.faces import rendering, stylegan
-from mesocore.models import to_unit
+from mesocore.nets.detector import Detector, load_detector
+from mesocore.nets.models import to_unit
 
-COUNT, FIRST = 1000, 7 * 10**14  # images in a heap; seeds of no set and of no training
+COUNT, FIRST = 1000, 7 * 10**14  # images in a sample; seeds of no set and of no training
 
 
-def features(detector: checkpoint.Detector, images: np.ndarray) -> np.ndarray:
+def features(detector: Detector, images: np.ndarray) -> np.ndarray:
     """uint8 `(N, 128, 128, 3)` -> `(N, 32)`."""
     rows = []
     with torch.inference_mode():
         for part in np.array_split(images, max(1, len(images) // 50)):
             batch = torch.from_numpy(part).permute(0, 3, 1, 2)
-            maps = detector.model.features(to_unit(images.resize(batch, 256)))
+            maps = detector.model.features(to_unit(resize(batch, 256)))
             rows.append(torch.cat([maps.mean((2, 3)), maps.std((2, 3))], dim=1))
     return torch.cat(rows).double().numpy()
 
@@ -47,19 +48,21 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 def main() -> None:
     runtime.setup(0)
     root = runtime.project_root() / "results"
-    detector = checkpoint.load_detector(root / "real" / "openforensics-meso4")
+    detector = load_detector(root / "real" / "openforensics-meso4")
     detector.model.eval()
     seeds = [FIRST + n for n in range(2 * COUNT)]
     steps = runtime.progress(range(0, 2 * COUNT, 50), "photographs")
     photographs = np.concatenate([rendering.snapshots(seeds[n : n + 50])[0] for n in steps])
     blur = ImageFilter.GaussianBlur(0.7)
     blurred = np.stack([np.asarray(Image.fromarray(p).filter(blur)) for p in photographs[COUNT:]])
-    heaps = {"other photographs": photographs[COUNT:], "photographs, blurred": blurred}
+    samples = {"other photographs": photographs[COUNT:], "photographs, blurred": blurred}
     for truncation in (1.0, 0.9, 0.7, 0.5):
         name = f"generated, truncation {truncation}"
-        heaps[name] = stylegan.generate(seeds[:COUNT], truncation)
+        samples[name] = stylegan.generate(seeds[:COUNT], truncation)
     reference = features(detector, photographs[:COUNT])
-    found = {name: frechet(reference, features(detector, heap)) for name, heap in heaps.items()}
+    found = {
+        name: frechet(reference, features(detector, sample)) for name, sample in samples.items()
+    }
     for name, value in found.items():
         print(f"{name:28} {value:8.4f}")
     record = {"frechet_distance_meso4_features": found, "images_per_heap": COUNT,

@@ -11,8 +11,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from mesocore.checkpoint import DESCRIPTION, WEIGHTS, load_detector
 from mesocore.core import files, runtime
+from mesocore.nets.detector import DESCRIPTION, WEIGHTS, load_detector
 from mesocore.runs import HISTORY
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from mesocore import dataset, evaluate, learning_curve, results, train
-from mesocore.checkpoint import load_detector
 from mesocore.core import files, runtime
+from mesocore.nets.detector import load_detector
 
 SEEDS = (0, 1, 2)
 HALVINGS = 4

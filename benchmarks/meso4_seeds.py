@@ -8,8 +8,8 @@ Writes results/TIER/meso4-seeds.json.
 import sys
 
 from mesocore import dataset, results, train
-from mesocore.checkpoint import load_detector
 from mesocore.core import files, runtime
+from mesocore.nets.detector import load_detector
 
 SEEDS = (0, 1, 2)
 MODEL = "meso4"

@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from mesocore import cost, dataset, prune, results, robustness, train
-from mesocore.checkpoint import Detector, load_detector
+from mesocore import dataset, results, robustness, train
 from mesocore.core import files, runtime
+from mesocore.nets import profile, pruning
+from mesocore.nets.detector import Detector, load_detector
 
 MODELS = ("meso4", "meso4+inverted")
 EPOCHS = 3  # of fine-tuning
@@ -96,20 +97,20 @@ def record(folder: Path, starts: list[Path], runs: list[dict[str, Path]]) -> dic
         found["rows"][name] |= what_is_left(detectors, size)
         found["rows"][name][f"jpeg_{JPEG}"] = auc(detectors, recompressed, faces.table)
     timed = {name: rows[name][0].model for name in TIMED}
-    for name, milliseconds in cost.latency(timed, size, batch=64, rounds=20).items():
+    for name, milliseconds in profile.latency(timed, size, batch=64, rounds=20).items():
         found["rows"][name]["latency_ms"] = round(milliseconds, 2)
     return found
 
 
 def what_is_left(detectors: list[Detector], size: int) -> dict:
     """Shares of each run; layers, work and bytes of the first."""
-    tables = [prune.sparsity(detector.model) for detector in detectors]
+    tables = [pruning.sparsity(detector.model) for detector in detectors]
     first = detectors[0].model
     return {
         "sparsity": [float(table.loc["all", "share"]) for table in tables],
         "layers": tables[0].drop("all")["share"].astype(float).round(4).to_dict(),
-        "nonzero_multiply_adds": prune.nonzero_multiply_adds(first, size),
-        "bytes": prune.sizes(first),
+        "nonzero_multiply_adds": pruning.nonzero_multiply_adds(first, size),
+        "bytes": pruning.sizes(first),
     }
 
 

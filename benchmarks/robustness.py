@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from mesocore import dataset, results, robustness
-from mesocore.checkpoint import Detector, load_detector
 from mesocore.core import files, runtime
+from mesocore.nets.detector import Detector, load_detector
 
 
 def kept_scores(

@@ -19,8 +19,8 @@ from pathlib import Path
 import ablation
 
 from mesocore import dataset, results, train
-from mesocore.checkpoint import load_detector
 from mesocore.core import files, runtime
+from mesocore.nets.detector import load_detector
 
 MODEL = "meso4+inverted"
 SCALE = ablation.for_epochs(24)  # of the runs on SOURCE

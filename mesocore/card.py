@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from mesocore import dataset, errors, facts, operating, results
-from mesocore.checkpoint import Detector
 from mesocore.core.errors import UserError
 from mesocore.limits import SIGNIFICANT, limits
-from mesocore.models import parameter_count
+from mesocore.nets.detector import Detector
+from mesocore.nets.models import parameter_count
 from mesocore.report import NAMES, interval
 
 PROVENANCE = {

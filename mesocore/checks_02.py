@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from mesocore import anatomy, cousins
+from mesocore import cousins
 from mesocore.checks import exercise
-from mesocore.models import Meso4
+from mesocore.nets import profile
+from mesocore.nets.models import Meso4
 
 MESO4_LAYERS = [(3, 1), (2, 2), (5, 1), (2, 2), (5, 1), (2, 2), (5, 1), (4, 4)]
 
@@ -29,7 +30,7 @@ def receptive_field(f: Callable) -> Iterator[str]:
     "The receptive field behind a chain of (kernel, stride)."
     chains = ([(3, 1)], [(3, 1), (3, 1)], [(3, 2), (3, 1)], MESO4_LAYERS)
     for chain in chains:
-        right, got = anatomy.receptive_fields(chain)[-1][0], f(chain)
+        right, got = profile.receptive_fields(chain)[-1][0], f(chain)
         if got != right:
             yield f"receptive_field({chain}) is {got}, should be {right}"
 

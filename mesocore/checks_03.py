@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mesocore.checks import exercise
-from mesocore.layers import ATTENTION, Attention, attention
+from mesocore.nets.layers import ATTENTION, Attention, attention
 
 
 def _parts(outputs: int) -> tuple[nn.Module, nn.Module, nn.Module]:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils import prune as torch_prune
 
-from mesocore import prune
 from mesocore.checks import exercise
+from mesocore.nets import pruning
 
 AMOUNT = 0.4
 
@@ -17,7 +17,7 @@ AMOUNT = 0.4
 def published(model: nn.Module, batches: list[tuple[Tensor, Tensor]], amount: float) -> nn.Module:
     """How public code prunes "globally" and "fine-tunes". It has three bugs; do not use it."""
     optimiser = torch.optim.Adam(copy.deepcopy(model).parameters(), 1e-2)
-    for layer in prune.in_scope(model).values():
+    for layer in pruning.in_scope(model).values():
         torch_prune.l1_unstructured(layer, "weight", amount=amount)
         torch_prune.remove(layer, "weight")
     for images, labels in batches:
@@ -77,7 +77,7 @@ def trains(f: Callable) -> Iterator[str]:
         yield "the optimiser of a copy trains the copy, but the answer was yes"
     if f(torch.optim.Adam(model[0].parameters()), model):
         yield "an optimiser of the first layer alone leaves the last one, but the answer was yes"
-    prune.apply_masks(model, 0.5)
+    pruning.apply_masks(model, 0.5)
     torch_prune.remove(model[0], "weight")
     if f(fresh, model) != _holds(fresh, model):
         yield "after pruning and removing a mask, look again at which parameters the model has now"
@@ -93,19 +93,19 @@ def prune_and_tune(f: Callable) -> Iterator[str]:
     "The published function without its three bugs."
     start = small_model()
     masked = small_model()
-    prune.apply_masks(masked, AMOUNT)
+    pruning.apply_masks(masked, AMOUNT)
     model = f(copy.deepcopy(start), batches(), AMOUNT)
-    if prune.masked(model):
+    if pruning.masked(model):
         yield "the masks are still on: make them permanent at the end"
         return
-    share = prune.sparsity(model).loc["all", "share"]
+    share = pruning.sparsity(model).loc["all", "share"]
     if share < 0.02:
         yield "after fine-tuning no weight is zero: the masks have to stay on while it trains"
     elif abs(share - AMOUNT) > 0.02:
         yield f"{share:.0%} of the weights are zero, should be {AMOUNT:.0%}"
     elif any(
         layer.weight[masked.get_submodule(name).weight_mask == 0].any()
-        for name, layer in prune.in_scope(model).items()
+        for name, layer in pruning.in_scope(model).items()
     ):
         yield "other weights are zero than the smallest of the whole network"
     kept = model[0].weight != 0
@@ -118,11 +118,11 @@ def rewind(f: Callable) -> Iterator[str]:
     "The winning ticket: the masks of the end on the weights of the beginning."
     first, trained = small_model(), small_model(seed=1)
     initial = copy.deepcopy(first.state_dict())
-    prune.apply_masks(trained, AMOUNT)
-    masks = {n: m.weight_mask.clone() for n, m in prune.in_scope(trained).items()}
+    pruning.apply_masks(trained, AMOUNT)
+    masks = {n: m.weight_mask.clone() for n, m in pruning.in_scope(trained).items()}
     result = f(trained, copy.deepcopy(initial))
-    for name, layer in prune.in_scope(result).items():
-        if not prune.masked(result):
+    for name, layer in pruning.in_scope(result).items():
+        if not pruning.masked(result):
             yield "the masks are gone: the ticket has to be trained under them"
             return
         result(torch.zeros(1, 3, 8, 8))  # the hook multiplies by the mask

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from mesocore import card, checkpoint, devices, ensemble, predict, prune, results, train
+from mesocore import card, devices, ensemble, predict, results, train
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_json, write_text
+from mesocore.nets import detector, pruning
 
 
 def train_model(
@@ -123,14 +124,14 @@ def prune_model(
     """Mask the smallest weights, fine-tune under the masks, and say what is left."""
     changes = {"prune": amount, "prune_method": method, "seed": seed}
     history = train.train(train.fine_tuning_config(run, data, epochs, **changes), out, resume)
-    before, after = checkpoint.load_detector(run), checkpoint.load_detector(out)
-    zeros = prune.sparsity(after.model).loc["all"]
+    before, after = detector.load_detector(run), detector.load_detector(out)
+    zeros = pruning.sparsity(after.model).loc["all"]
     print(f"{out}: {zeros['zeros']:.0f} of {zeros['weights']:.0f} weights are zero "
           f"({zeros['share']:.1%}, {method})")  # fmt: skip
     print(f"validation ROC AUC {history['val_roc_auc'].max():.4f}, "
           f"before {before.description['best']['val_roc_auc']:.4f}")  # fmt: skip
-    old = prune.sizes(before.model)
-    for name, value in prune.sizes(after.model).items():
+    old = pruning.sizes(before.model)
+    for name, value in pruning.sizes(after.model).items():
         print(f"bytes, {name}: {value:,}, before {old[name]:,}")
 
 
@@ -143,7 +144,7 @@ def ensemble_models(
 ) -> None:
     """Put several seeds of a model together: their mean judges better than any of them."""
     made = ensemble.save_ensemble(runs, data, out)
-    each = [checkpoint.load_detector(run).description["best"]["val_roc_auc"] for run in runs]
+    each = [detector.load_detector(run).description["best"]["val_roc_auc"] for run in runs]
     print(
         f"{out}: {made.description['config']['model']}, validation ROC AUC "
         f"{made.description['best']['val_roc_auc']:.4f}; its members': "
@@ -167,7 +168,7 @@ def evaluate_model(
     ] = None,
 ) -> None:
     """Measure a model, each metric with a 95 % interval."""
-    detectors = [checkpoint.load_detector(run) for run in runs]
+    detectors = [detector.load_detector(run) for run in runs]
     record = results.evaluate_detector(detectors, data, split)
     print(results.summary(record))
     if json_file:
@@ -186,7 +187,7 @@ def predict_images(
     """Judge images of faces, one line an image. Exit status 1 if any could not be read."""
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other; choose one")
-    verdicts = predict.predict(checkpoint.load_detector(run), paths)
+    verdicts = predict.predict(detector.load_detector(run), paths)
     failed = 0
     rows = []
     writer = csv.writer(sys.stdout)

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from mesocore import augment, prune, schedule
+from mesocore import augment, schedule
 from mesocore.core.errors import UserError
-from mesocore.models import full_name
+from mesocore.nets import pruning
+from mesocore.nets.models import full_name
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
@@ -60,7 +61,7 @@ class TrainConfig:
             )
         augment.parse(self.augment)
         schedule.check(self.schedule)
-        prune.check(self.prune, self.prune_method)
+        pruning.check(self.prune, self.prune_method)
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise UserError(f"precision {self.precision!r} is unknown; choose one of: {known}")

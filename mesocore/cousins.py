@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mesocore.models import Meso4
+from mesocore.nets.models import Meso4
 
 
 def flatten_not_reordered(model: Meso4) -> Meso4:

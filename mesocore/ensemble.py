@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mesocore import dataset, evaluate, results
-from mesocore.checkpoint import Detector, load_detector, save_model
 from mesocore.core.errors import UserError
 from mesocore.core.files import check_free
-from mesocore.models import Ensemble
+from mesocore.nets.detector import Detector, load_detector, logits, save_model
+from mesocore.nets.models import Ensemble
 
 
 def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
@@ -30,8 +30,7 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
         raise UserError(f"the runs were not trained on {data}; name the set that they learnt from")
     model = Ensemble([member.model for member in members]).eval()
     faces = dataset.load(folder, "val", members[0].size)
-    trial = Detector(model, preparation, members[0].size, 0.5, 1.0)
-    best, fitted = evaluate.fit(faces.labels.numpy(), trial.logits(faces.images))
+    best, fitted = evaluate.fit(faces.labels.numpy(), logits(model, faces.images))
     own = {
         "model": f"{len(members)}*{config['model']}",
         "seed": "+".join(str(m.description["config"]["seed"]) for m in members),
@@ -45,7 +44,7 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
         "environment": about["environment"],
     }
     return Detector(
-        model, preparation, trial.size, fitted["threshold"], fitted["temperature"], description
+        model, preparation, members[0].size, fitted["threshold"], fitted["temperature"], description
     )
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from sklearn import metrics
 
-from mesocore.checkpoint import to_probability
 from mesocore.core.bootstrap import ECE_BINS, counts, draws, roc_auc, weighted_metrics
+from mesocore.nets.detector import to_probability
 from mesocore.sources import kinds
 
 RESAMPLES = 1000

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import reseed
-from mesocore.layers import Attention
+from mesocore.nets.layers import Attention
 
 
 def attention_maps(model: nn.Module, images: Tensor) -> dict[str, Tensor]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mesocore.checkpoint import Detector, load_detector
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file
 from mesocore.cousins import COUSINS
-from mesocore.models import Meso4
+from mesocore.nets.detector import Detector, load_detector
+from mesocore.nets.models import Meso4
 from mesocore.predict import predict
 
 ANSWERS, IMAGES = "keras_outputs.csv", "test_images"

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mesocore.checkpoint import Detector
 from mesocore.core.images import BadImage, resize, to_array
+from mesocore.nets.detector import Detector
 
 SUFFIXES = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 BATCH = 32

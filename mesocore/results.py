@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mesocore import audit, cost, dataset, evaluate, sources
-from mesocore.checkpoint import Detector
+from mesocore import audit, dataset, evaluate, sources
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import command_line, environment
+from mesocore.nets import profile
+from mesocore.nets.detector import Detector
 from mesocore.predict import predict
 
 
@@ -79,7 +80,7 @@ def compare(
             "seeds": [run.description["config"]["seed"] for run in runs],
             "val_roc_auc": [run.description["best"]["val_roc_auc"] for run in runs],
             "trained_on": [_hardware(run) for run in runs],
-            **cost.complexity(runs[0].model, runs[0].size),
+            **profile.complexity(runs[0].model, runs[0].size),
             "metrics": {"all": evaluate.overall(tables[name], [r.threshold for r in runs])},
             "against": evaluate.paired_difference(labels, scores[name], scores[baseline], groups),
         }

@@ -15,8 +15,8 @@ from torchvision.transforms.v2 import functional
 
 from mesocore import evaluate
 from mesocore.augment import rescaled, saved
-from mesocore.checkpoint import Detector
 from mesocore.core import runtime
+from mesocore.nets.detector import Detector
 
 METRICS = ("roc_auc", "balanced_accuracy")
 

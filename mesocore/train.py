@@ -16,12 +16,13 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from mesocore import dataset, devices, evaluate, loop, prune, runs, slim
-from mesocore.checkpoint import Detector, load_detector, save_model
+from mesocore import dataset, devices, evaluate, loop, runs
 from mesocore.config import TrainConfig
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import environment, setup
-from mesocore.models import build
+from mesocore.nets import pruning
+from mesocore.nets.detector import Detector, load_detector, logits, save_model
+from mesocore.nets.models import build
 
 
 def course_config(model: str, data: str, seed: int = 0, epochs: int = 24) -> TrainConfig:
@@ -114,7 +115,7 @@ def _finished(rows: list[dict], config: TrainConfig) -> bool:
 def _keep(trainer: loop.Trainer, out: Path, about: dict, folder: Path) -> None:
     """Saves the model as it is judged: a copy, on which later epochs leave no trace."""
     about = about | {"preparation": dataset.preparation(folder).to_dict()}
-    plain = prune.permanent_copy(trainer.judged)
+    plain = pruning.permanent_copy(trainer.judged)
     save_model(out, plain, about | {"environment": environment()})
 
 
@@ -153,9 +154,9 @@ def initial_model(config: TrainConfig) -> tuple[nn.Module, str | None]:
         model.load_state_dict(before.model.state_dict())
         init_sha256 = before.description["weights_sha256"]
     if config.prune_method == "structured":
-        model = slim.remove_channels(model, config.prune, config.size)
+        model = pruning.remove_channels(model, config.prune, config.size)
     elif config.prune:
-        prune.apply_masks(model, config.prune, config.prune_method, config.seed)
+        pruning.apply_masks(model, config.prune, config.prune_method, config.seed)
     return model, init_sha256
 
 
@@ -183,9 +184,8 @@ def _validate(trainer: loop.Trainer, data: dataset.FaceSet) -> tuple[dict, dict]
     """Validation metrics, and the temperature and threshold fitted on that split."""
     labels = data.labels.numpy()
     first, step = devices.share(trainer.accelerator)
-    detector = Detector(trainer.judged, None, trainer.config.size, 0.5, 1.0)
-    part = detector.logits(data.images[first::step])
-    logits = devices.everywhere(torch.from_numpy(part)).numpy()
-    if not np.isfinite(logits).all():
+    part = logits(trainer.judged, data.images[first::step])
+    found = devices.everywhere(torch.from_numpy(part)).numpy()
+    if not np.isfinite(found).all():
         raise FloatingPointError("the validation logits became infinite or nan")
-    return evaluate.fit(labels, logits)
+    return evaluate.fit(labels, found)

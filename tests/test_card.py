@@ -7,9 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from mesocore import card, cli, errors, evaluate, operating, results, train
-from mesocore.checkpoint import load_detector
 from mesocore.core.errors import UserError
 from mesocore.limits import limits
+from mesocore.nets.detector import load_detector
 from tests.factories import assembled_set
 
 

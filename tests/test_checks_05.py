@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mesocore import checks_05, prune
+from mesocore import checks_05
+from mesocore.nets import pruning
 
 
 def global_masks(weights, amount):
@@ -24,27 +25,27 @@ def trains(optimiser, model):
 
 
 def tuned(model, batches, amount, early=False, method="global", steps=None, keep=False):
-    prune.apply_masks(model, amount, method)
+    pruning.apply_masks(model, amount, method)
     if early:
-        prune.make_permanent(model)
+        pruning.make_permanent(model)
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     for images, labels in batches[:steps]:
         optimiser.zero_grad()
         binary_cross_entropy_with_logits(model(images), labels).backward()
         optimiser.step()
     if not keep:
-        prune.make_permanent(model)
+        pruning.make_permanent(model)
     return model
 
 
 def rewind(model, initial, masks=True, biases=True):
     with torch.no_grad():
-        for name, layer in prune.in_scope(model).items():
+        for name, layer in pruning.in_scope(model).items():
             layer.weight_orig.copy_(initial[f"{name}.weight"])
             if biases:
                 layer.bias.copy_(initial[f"{name}.bias"])
     if not masks:
-        prune.make_permanent(model)
+        pruning.make_permanent(model)
     return model
 
 

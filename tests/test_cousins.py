@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from mesocore import cousins, parity
-from mesocore.checkpoint import load_detector
 from mesocore.core.errors import UserError
-from mesocore.models import parameter_count
+from mesocore.nets.detector import load_detector
+from mesocore.nets.keras_weights import save_keras
+from mesocore.nets.models import parameter_count
 from mesocore.predict import predict
-from mesocore.published import save_keras
 from tests.factories import write_images
 from tests.test_published import random_model
 

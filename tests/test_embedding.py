@@ -6,7 +6,7 @@ import torch
 
 from mesocore import embedding
 from mesocore.core.errors import UserError
-from mesocore.models import build
+from mesocore.nets.models import build
 from tests.test_augment import pictures
 
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from mesocore import card, cli_models, dataset, ensemble, results, train
-from mesocore.checkpoint import load_detector
 from mesocore.core.errors import UserError
-from mesocore.models import build, parameter_count
+from mesocore.nets.detector import load_detector
+from mesocore.nets.models import build, parameter_count
 from tests.factories import assembled_set
 
 

@@ -5,8 +5,8 @@ import torch
 
 from mesocore import explain
 from mesocore.core.errors import UserError
-from mesocore.layers import ATTENTION, Attention
-from mesocore.models import build
+from mesocore.nets.layers import ATTENTION, Attention
+from mesocore.nets.models import build
 
 
 def pictures(count: int = 3) -> torch.Tensor:

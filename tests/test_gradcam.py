@@ -7,7 +7,7 @@ from torch import nn
 
 from mesocore import gradcam
 from mesocore.core.errors import UserError
-from mesocore.models import build
+from mesocore.nets.models import build
 from tests.test_augment import pictures
 
 

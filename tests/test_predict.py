@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mesocore.checkpoint import Detector
 from mesocore.core.images import Preparation, to_array
+from mesocore.nets.detector import Detector
 from mesocore.predict import find_images, predict
 from tests.factories import write_images
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from mesocore import results, train
-from mesocore.checkpoint import load_detector
 from mesocore.core.errors import UserError
+from mesocore.nets.detector import load_detector
 from tests.factories import assembled_set
 
 

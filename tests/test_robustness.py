@@ -7,8 +7,8 @@ import torch
 
 from mesocore import robustness
 from mesocore.augment import saved
-from mesocore.checkpoint import Detector
-from mesocore.models import build
+from mesocore.nets.detector import Detector
+from mesocore.nets.models import build
 from mesocore.robustness import SWEEPS
 from tests.test_augment import pictures
 

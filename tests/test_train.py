@@ -15,10 +15,10 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mesocore import dataset, devices, loop, schedule, train
-from mesocore.checkpoint import load_detector
 from mesocore.core.errors import UserError
 from mesocore.evaluate import point_metrics
-from mesocore.models import CHOSEN, build
+from mesocore.nets.detector import load_detector
+from mesocore.nets.models import CHOSEN, build
 from tests.factories import assembled_set
 
 EPOCH_SECONDS = 0.5  # of a run here, roughly

@@ -7,7 +7,7 @@ Network", WIFS 2018, and the Keras code its authors released. Every model here t
 How the first two differ from the published code, and nothing else does:
 - logits instead of a sigmoid, and fake is the positive class (the Keras weights mean P(real));
 - any size that is a multiple of 16 from 64 upwards; at 256 the shapes are the published ones;
-- the flattened features are in PyTorch's C, H, W order; `published.py` reorders imported weights.
+- the flattened features are in PyTorch's C, H, W order; keras_weights.py reorders imported ones.
 """
 
 import math
@@ -15,10 +15,9 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import mobilenet_v3_small
 
 from mesocore.core.errors import UserError
-from mesocore.layers import ATTENTION, BlurPool, HighPass, InvertedResidual, attention
+from mesocore.nets.layers import ATTENTION, BlurPool, HighPass, InvertedResidual, attention
 
 SMALLEST, MULTIPLE = 64, 16
 
@@ -193,6 +192,8 @@ class MobileNetV3Small(nn.Module):
     """
 
     def __init__(self, size: int = 256):
+        from torchvision.models import mobilenet_v3_small  # late: it takes as long as torch itself
+
         super().__init__()
         self.size = check_size(size)
         self.body = mobilenet_v3_small(weights=None, num_classes=1)
@@ -221,13 +222,13 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "mesoinception4": MesoInception4,
     "mobilenet_v3_small": MobileNetV3Small,
 }
-PARTS: dict[str, dict] = {
+NETWORK_PARTS: dict[str, dict] = {
     "inverted": {"inverted": True},
     "highpass": {"highpass": True},
     "blur": {"blur": True},
     **{kind: {"attend": kind} for kind in ATTENTION},
 }
-CHOSEN = "meso4+inverted+highpass"  # by benchmarks/ablation.py on validation; see chapter 3
+CHOSEN = "meso4+inverted+highpass"  # on validation; see chapter 3
 
 
 def full_name(name: str) -> str:
@@ -248,15 +249,15 @@ def build(name: str, size: int = 256) -> nn.Module:
     if name in MODELS:
         return MODELS[name](size=size)
     base, *parts = full_name(name).split("+")
-    if base != "meso4" or not parts or not set(parts) <= set(PARTS):
+    if base != "meso4" or not parts or not set(parts) <= set(NETWORK_PARTS):
         names = ", ".join([*MODELS, "mesonetplus"])
         raise UserError(
             f"no model is called {name!r}; choose one of: {names}, or meso4 with parts: "
-            f"meso4+inverted+se. Parts: {', '.join(PARTS)}"
+            f"meso4+inverted+se. Parts: {', '.join(NETWORK_PARTS)}"
         )
     if len(set(parts)) < len(parts) or len(set(parts) & set(ATTENTION)) > 1:
         raise UserError(f"{name!r}: name each part once, and one kind of attention")
-    options = [item for part in parts for item in PARTS[part].items()]
+    options = [item for part in parts for item in NETWORK_PARTS[part].items()]
     return MesoNetPlus(size, **dict(options))
 
 

@@ -1,12 +1,19 @@
-"""Unstructured pruning with torch's own masks, and what it leaves, measured.
+"""Pruning: weights masked with torch's own masks, channels removed, and what is left, measured.
 
 In scope are the weights of convolutions and dense layers. Biases and BatchNorm are not: they are
 few, and a BatchNorm weight of zero would remove a whole channel, which is another method. "global"
 means one threshold over all weights in scope; "layerwise" takes the same share of every layer;
-"random" is the control that any criterion must beat; "structured" removes channels instead of
-masking weights (slim.py). Iterative pruning is pruning a pruned run again, by more. After Han,
-Pool, Tran, Dally, "Learning both Weights and Connections for Efficient Neural Networks", NeurIPS
-2015.
+"random" is the control that any criterion must beat. Iterative pruning is pruning a pruned run
+again, by more. After Han, Pool, Tran, Dally, "Learning both Weights and Connections for Efficient
+Neural Networks", NeurIPS 2015.
+
+"structured" removes channels instead, and what is left is a smaller dense network: the control that
+masks have to be measured against, since it is the one that makes ordinary kernels faster. Which
+layers have to lose a channel together (a depthwise convolution, the two ends of a residual, the
+gates of attention) is worked out by torch-pruning: Fang, Ma, Song, Mi, Wang, "DepGraph: Towards Any
+Structural Pruning", CVPR 2023. A channel's importance is the sum of the magnitudes of all that goes
+with it. Every layer loses the same share of its channels: under one threshold for all layers, whole
+layers would go first.
 """
 
 import copy
@@ -21,7 +28,9 @@ from torch.nn.utils import prune
 
 from mesocore.core.errors import UserError
 
-METHODS = ("global", "layerwise", "random", "structured")  # the last one is done by slim.py
+METHODS = ("global", "layerwise", "random", "structured")
+_MOST = 0.9  # of a layer's channels; at more, narrow layers would lose all and are passed over
+_TRIES = 10  # halvings of the interval of channel shares: finer than one channel of any layer here
 
 
 def in_scope(model: nn.Module) -> dict[str, nn.Module]:
@@ -84,8 +93,55 @@ def permanent_copy(model: nn.Module) -> nn.Module:
     return plain
 
 
+def remove_channels(model: nn.Module, amount: float, size: int) -> nn.Module:
+    """A smaller copy of `model` (for images of `size` px) without the least important channels.
+
+    `amount`: the share of its convolutions' and dense layers' weights that goes, at least; as near
+    to it as whole channels allow. No layer loses all of its channels, and the logit stays. Raises
+    `UserError` for a model that cannot lose so much or whose layers cannot be told apart.
+    """
+    if amount == 0:
+        return copy.deepcopy(model)
+    enough = (1 - amount) * weight_count(model)
+    low, high, best = 0.0, _MOST, _without(model, _MOST, size)
+    if weight_count(best) > enough:
+        raise UserError(f"whole channels cannot make up {amount:.0%} of the weights; write less")
+    for _ in range(_TRIES):
+        share = (low + high) / 2
+        smaller = _without(model, share, size)
+        if weight_count(smaller) <= enough:
+            high, best = share, smaller
+        else:
+            low = share
+    return best
+
+
+def weight_count(model: nn.Module) -> int:
+    """Weights of convolutions and dense layers, the scope of pruning."""
+    kinds = nn.Conv2d | nn.Linear
+    return sum(m.weight.numel() for m in model.modules() if isinstance(m, kinds))
+
+
+def _without(model: nn.Module, share: float, size: int) -> nn.Module:
+    import torch_pruning  # late: slow to import, and masks do without
+
+    smaller = copy.deepcopy(model).eval()
+    logit = [m for m in smaller.modules() if isinstance(m, nn.Linear)][-1]
+    images = torch.zeros(1, 3, size, size, dtype=torch.uint8)
+    try:
+        torch_pruning.pruner.BasePruner(
+            smaller, images, torch_pruning.importance.GroupMagnitudeImportance(p=1),
+            pruning_ratio=share, ignored_layers=[logit],
+        ).step()  # fmt: skip
+        with torch.inference_mode():
+            smaller(images)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"this model cannot lose whole channels ({error})") from error
+    return smaller.train(model.training)
+
+
 def sparsity(model: nn.Module) -> pd.DataFrame:
-    """Zeros in the weights in scope: a row a layer, and `all`, with `weights`, `zeros`, `share`."""
+    """Zeros of the weights in scope, one row per layer and `all`: `weights`, `zeros`, `share`."""
     rows = {
         name: {"weights": module.weight.numel(), "zeros": int((module.weight == 0).sum())}
         for name, module in in_scope(model).items()

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from mesocore import layers
 from mesocore.core.errors import UserError
-from mesocore.layers import ATTENTION, InvertedResidual
-from mesocore.models import parameter_count
+from mesocore.nets import layers
+from mesocore.nets.layers import ATTENTION, InvertedResidual
+from mesocore.nets.models import parameter_count
 
 KINDS = list(ATTENTION)
 

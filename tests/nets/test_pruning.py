@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from mesocore import prune, train
-from mesocore.checkpoint import load_detector
+from mesocore import train
 from mesocore.core.errors import UserError
-from mesocore.cost import complexity
-from mesocore.models import build
+from mesocore.nets import pruning
+from mesocore.nets.detector import load_detector
+from mesocore.nets.models import build
+from mesocore.nets.profile import complexity
 from tests.factories import assembled_set, check_resume
 
 
@@ -29,23 +30,23 @@ def pictures(count: int = 4) -> torch.Tensor:
 @pytest.mark.parametrize("amount", [0.0, 0.2, 0.5, 0.98])
 def test_the_share_is_the_one_asked_for(method, amount):
     pruned = model()
-    prune.apply_masks(pruned, amount, method)
-    assert prune.sparsity(pruned).loc["all", "share"] == pytest.approx(amount, abs=0.002)
+    pruning.apply_masks(pruned, amount, method)
+    assert pruning.sparsity(pruned).loc["all", "share"] == pytest.approx(amount, abs=0.002)
 
 
 def test_global_pruning_has_one_threshold_and_layerwise_one_share():
     globally, layerwise = model("mesonetplus"), model("mesonetplus")
-    prune.apply_masks(globally, 0.5, "global")
-    prune.apply_masks(layerwise, 0.5, "layerwise")
-    weights = {n: m.weight_orig.abs() for n, m in prune.in_scope(globally).items()}
-    kept = [weights[n][m.weight_mask == 1].min() for n, m in prune.in_scope(globally).items()
+    pruning.apply_masks(globally, 0.5, "global")
+    pruning.apply_masks(layerwise, 0.5, "layerwise")
+    weights = {n: m.weight_orig.abs() for n, m in pruning.in_scope(globally).items()}
+    kept = [weights[n][m.weight_mask == 1].min() for n, m in pruning.in_scope(globally).items()
             if m.weight_mask.any()]  # fmt: skip
-    gone = [weights[n][m.weight_mask == 0].max() for n, m in prune.in_scope(globally).items()
+    gone = [weights[n][m.weight_mask == 0].max() for n, m in pruning.in_scope(globally).items()
             if not m.weight_mask.all()]  # fmt: skip
     assert min(kept) >= max(gone)
-    shares = prune.sparsity(globally)["share"].drop("all")
+    shares = pruning.sparsity(globally)["share"].drop("all")
     assert shares.max() - shares.min() > 0.2
-    even = prune.sparsity(layerwise)
+    even = pruning.sparsity(layerwise)
     assert (even["zeros"] - 0.5 * even["weights"]).abs().drop("all").max() <= 1
 
 
@@ -53,8 +54,10 @@ def test_random_pruning_ignores_magnitude_and_follows_its_seed():
     masks = []
     for seed in (1, 1, 2):
         pruned = model()
-        prune.apply_masks(pruned, 0.5, "random", seed)
-        masks.append(torch.cat([m.weight_mask.flatten() for m in prune.in_scope(pruned).values()]))
+        pruning.apply_masks(pruned, 0.5, "random", seed)
+        masks.append(
+            torch.cat([m.weight_mask.flatten() for m in pruning.in_scope(pruned).values()])
+        )
         dense = pruned.classifier[2]
         gone = dense.weight_orig[dense.weight_mask == 0].abs().mean().item()
         assert gone == pytest.approx(dense.weight_orig.abs().mean().item(), rel=0.1)
@@ -63,31 +66,31 @@ def test_random_pruning_ignores_magnitude_and_follows_its_seed():
 
 def test_masks_hold_through_training_and_saving():
     pruned = model()
-    prune.apply_masks(pruned, 0.2)
+    pruning.apply_masks(pruned, 0.2)
     optimiser = torch.optim.AdamW(pruned.parameters(), 0.05)
-    before = prune.sparsity(pruned)
+    before = pruning.sparsity(pruned)
     for _ in range(5):
         loss = pruned(pictures()).square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    prune.make_permanent(pruned)
-    assert not prune.masked(pruned)
-    assert prune.sparsity(pruned).equals(before)
+    pruning.make_permanent(pruned)
+    assert not pruning.masked(pruned)
+    assert pruning.sparsity(pruned).equals(before)
     loaded = model()
     loaded.load_state_dict(pruned.state_dict())
-    assert prune.sparsity(loaded).equals(before)
+    assert pruning.sparsity(loaded).equals(before)
     assert torch.equal(loaded.eval()(pictures()), pruned.eval()(pictures()))
 
 
 def test_without_masks_fine_tuning_fills_the_zeros_again():
     pruned = model()
-    prune.apply_masks(pruned, 0.2)
-    prune.make_permanent(pruned)  # the bug: before fine-tuning
+    pruning.apply_masks(pruned, 0.2)
+    pruning.make_permanent(pruned)  # the bug: before fine-tuning
     optimiser = torch.optim.AdamW(pruned.parameters(), 0.05)
     pruned(pictures()).square().mean().backward()
     optimiser.step()
-    assert prune.sparsity(pruned).loc["all", "share"] < 0.02
+    assert pruning.sparsity(pruned).loc["all", "share"] < 0.02
 
 
 def test_biases_and_norms_are_out_of_scope():
@@ -95,7 +98,7 @@ def test_biases_and_norms_are_out_of_scope():
     others = {
         n: p.clone() for n, p in pruned.named_parameters() if n.endswith("bias") or p.ndim == 1
     }
-    prune.apply_masks(pruned, 0.9)
+    pruning.apply_masks(pruned, 0.9)
     now = dict(pruned.named_parameters())
     assert others and all(torch.equal(value, now[name]) for name, value in others.items())
 
@@ -103,26 +106,28 @@ def test_biases_and_norms_are_out_of_scope():
 def test_multiply_adds_count_each_layers_own_zeros():
     pruned = model("meso4+inverted")
     dense = complexity(pruned, 64)["multiply_adds"]
-    assert prune.nonzero_multiply_adds(pruned, 64) == dense
+    assert pruning.nonzero_multiply_adds(pruned, 64) == dense
     attentive = model("meso4+inverted+cbam")  # whose bottlenecks run twice
-    assert prune.nonzero_multiply_adds(attentive, 64) == complexity(attentive, 64)["multiply_adds"]
+    assert (
+        pruning.nonzero_multiply_adds(attentive, 64) == complexity(attentive, 64)["multiply_adds"]
+    )
     with torch.no_grad():
         pruned.features[0][0].weight.zero_()  # 8 x 3 x 3 x 3 weights at 64 x 64 places
-    assert prune.nonzero_multiply_adds(pruned, 64) == dense - 216 * 64 * 64
+    assert pruning.nonzero_multiply_adds(pruned, 64) == dense - 216 * 64 * 64
 
 
 def test_sizes_are_those_of_files():
     pruned = model()
-    before = prune.sizes(pruned)
+    before = pruning.sizes(pruned)
     assert before["raw"] == len(save(pruned.state_dict()))
-    prune.apply_masks(pruned, 0.9)
+    pruning.apply_masks(pruned, 0.9)
     pruned(pictures())  # leaves the masked weights with their graph
-    after = prune.sizes(pruned)
-    assert prune.masked(pruned)  # measuring changed nothing
+    after = pruning.sizes(pruned)
+    assert pruning.masked(pruned)  # measuring changed nothing
     assert after["raw"] == before["raw"]
     assert after["sparse"] < 0.4 * before["sparse"] and after["gzip"] < 0.5 * before["gzip"]
-    prune.make_permanent(pruned)
-    assert prune.sizes(pruned) == after
+    pruning.make_permanent(pruned)
+    assert pruning.sizes(pruned) == after
     packed = gzip.compress(
         save({n: v.contiguous() for n, v in pruned.state_dict().items()}), mtime=0
     )
@@ -132,16 +137,16 @@ def test_sizes_are_those_of_files():
 @pytest.mark.parametrize("amount", [-0.1, 1.0, 1, 20, True, float("nan"), "0.2"])
 def test_bad_amounts_are_named(amount):
     with pytest.raises(UserError, match="no share from 0.0 to below 1.0"):
-        prune.apply_masks(model(), amount)
+        pruning.apply_masks(model(), amount)
 
 
 def test_other_mistakes_are_named():
     pruned = model()
     with pytest.raises(UserError, match="'local'.*global, layerwise, random"):
-        prune.apply_masks(pruned, 0.2, "local")
-    prune.apply_masks(pruned, 0.2)
+        pruning.apply_masks(pruned, 0.2, "local")
+    pruning.apply_masks(pruned, 0.2)
     with pytest.raises(UserError, match="masks already"):
-        prune.apply_masks(pruned, 0.2)
+        pruning.apply_masks(pruned, 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -160,8 +165,8 @@ def test_a_pruned_run_keeps_its_share_after_saving_and_resumes(dense_run, tmp_pa
     )
     train.train(config, tmp_path / "whole")
     kept = load_detector(tmp_path / "whole").model
-    assert not prune.masked(kept)
-    assert prune.sparsity(kept).loc["all", "share"] == pytest.approx(0.2, abs=0.001)
+    assert not pruning.masked(kept)
+    assert pruning.sparsity(kept).loc["all", "share"] == pytest.approx(0.2, abs=0.001)
     check_resume(config, tmp_path / "whole", tmp_path / "broken", 2)
 
 
@@ -177,8 +182,8 @@ def test_pruning_again_goes_on_from_the_zeros_and_only_upwards(dense_run, tmp_pa
 
     first = pruned(dense, "first", 0.2)
     second = pruned("first", "second", 0.5)
-    assert prune.sparsity(second).loc["all", "share"] == pytest.approx(0.5, abs=0.001)
-    for name, module in prune.in_scope(first).items():
+    assert pruning.sparsity(second).loc["all", "share"] == pytest.approx(0.5, abs=0.001)
+    for name, module in pruning.in_scope(first).items():
         assert not second.get_submodule(name).weight[module.weight == 0].any()
     with pytest.raises(UserError, match="pruned already, by 50%; write more than that to go on"):
         pruned("second", "third", 0.5)

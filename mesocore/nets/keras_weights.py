@@ -16,7 +16,7 @@ from torch import nn
 
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
-from mesocore.models import MesoNet, build
+from mesocore.nets.models import MesoNet, build
 
 # How the published figures were computed: the whole image squashed to 256 px, nearest neighbour.
 PREPARATION = Preparation(size=256, fit="squash", resample="nearest", quality=None)

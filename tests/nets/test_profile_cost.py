@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from mesocore import cost
 from mesocore.core.errors import UserError
-from mesocore.layers import InvertedResidual
-from mesocore.models import build, to_unit
+from mesocore.nets import profile
+from mesocore.nets.layers import InvertedResidual
+from mesocore.nets.models import build, to_unit
 
 
 class Toy(nn.Module):
@@ -25,7 +25,7 @@ class Toy(nn.Module):
 
 
 def test_multiply_adds_of_a_depthwise_block_by_hand():
-    found = cost.complexity(Toy(), 64)
+    found = profile.complexity(Toy(), 64)
     each_pixel = 3 * 4 + 4 * 12 + 12 * 9 + 12 * 4  # a depthwise weight works on its channel alone
     assert found["multiply_adds"] == 64 * 64 * each_pixel + 4
     norms = 2 * (12 + 12 + 4)
@@ -33,27 +33,27 @@ def test_multiply_adds_of_a_depthwise_block_by_hand():
 
 
 def test_meso4_costs_what_its_authors_built():
-    assert cost.complexity(build("meso4"), 256) == {
+    assert profile.complexity(build("meso4"), 256) == {
         "parameters": 27_977,
         "multiply_adds": 60_047_376,
     }
 
 
 def test_times_belong_to_the_model_that_is_named(monkeypatch):
-    monkeypatch.setattr(cost.time, "perf_counter", lambda: Toy.clock)
+    monkeypatch.setattr(profile.time, "perf_counter", lambda: Toy.clock)
     toys = {"slow": Toy(4.0), "quick": Toy(0.5)}
-    assert cost.latency(toys, 64, batch=2, rounds=2) == {"slow": 4000, "quick": 500}
-    assert cost.training_rate(toys, 64, batch=2, rounds=2) == {"slow": 0.5, "quick": 4}
+    assert profile.latency(toys, 64, batch=2, rounds=2) == {"slow": 4000, "quick": 500}
+    assert profile.training_rate(toys, 64, batch=2, rounds=2) == {"slow": 0.5, "quick": 4}
 
 
 def test_the_fastest_round_counts_and_the_first_does_not(monkeypatch):
-    monkeypatch.setattr(cost.time, "perf_counter", lambda: Toy.clock)
+    monkeypatch.setattr(profile.time, "perf_counter", lambda: Toy.clock)
     toy, durations = Toy(), iter([0.125, 4.0, 2.0, 3.0])  # the first call warms up
     toy.register_forward_pre_hook(lambda *_: setattr(toy, "duration", next(durations)))
-    assert cost.latency({"toy": toy}, 64, rounds=3) == {"toy": 2000}
+    assert profile.latency({"toy": toy}, 64, rounds=3) == {"toy": 2000}
 
 
-@pytest.mark.parametrize("measure", [cost.latency, cost.training_rate])
+@pytest.mark.parametrize("measure", [profile.latency, profile.training_rate])
 def test_no_rounds_are_refused(measure):
     with pytest.raises(UserError, match="rounds is 0"):
         measure({"quick": Toy()}, 64, rounds=0)

@@ -3,11 +3,12 @@
 import pytest
 import torch
 
-from mesocore import slim, train
-from mesocore.checkpoint import load_detector
+from mesocore import train
 from mesocore.core.errors import UserError
-from mesocore.cost import complexity
-from mesocore.models import build
+from mesocore.nets import pruning
+from mesocore.nets.detector import fit_widths, load_detector
+from mesocore.nets.models import build
+from mesocore.nets.profile import complexity
 from tests.factories import assembled_set, check_resume
 
 
@@ -24,13 +25,13 @@ def model(name: str) -> torch.nn.Module:
 @pytest.mark.parametrize("name", ["meso4", "mesoinception4", "mesonetplus", "meso4+inverted+cbam"])
 def test_about_the_share_goes_and_work_goes_with_it(name):
     before = model(name)
-    after = slim.remove_channels(before, 0.5, 64)
-    share = 1 - slim.weight_count(after) / slim.weight_count(before)
+    after = pruning.remove_channels(before, 0.5, 64)
+    share = 1 - pruning.weight_count(after) / pruning.weight_count(before)
     assert 0.5 <= share < 0.6
     assert complexity(after, 64)["multiply_adds"] < 0.7 * complexity(before, 64)["multiply_adds"]
-    assert slim.weight_count(before) == slim.weight_count(model(name))  # a copy was pruned
+    assert pruning.weight_count(before) == pruning.weight_count(model(name))  # a copy was pruned
     fresh = model(name)
-    slim.fit_shapes(fresh, after.state_dict())
+    fit_widths(fresh, after.state_dict())
     fresh.load_state_dict(after.state_dict())
     assert torch.equal(fresh.eval()(images()), after.eval()(images()))
 
@@ -42,20 +43,20 @@ def test_the_channel_that_says_least_goes_first():
         for channel in range(4):  # say nothing, and nobody listens
             convolution.weight[channel] = norm.weight[channel] = 0
             before.features[3][0].weight[:, channel] = 0
-    kept = slim.remove_channels(before, 0.1, 64).features[2][0].weight
+    kept = pruning.remove_channels(before, 0.1, 64).features[2][0].weight
     width = len(kept)
     assert 12 <= width < 16
     assert (kept.abs().sum((1, 2, 3)) == 0).sum() == 4 - (16 - width)
 
 
 def test_what_cannot_be_done_is_said():
-    assert slim.weight_count(slim.remove_channels(model("meso4"), 0.0, 64)) == slim.weight_count(
-        model("meso4")
-    )
+    assert pruning.weight_count(
+        pruning.remove_channels(model("meso4"), 0.0, 64)
+    ) == pruning.weight_count(model("meso4"))
     with pytest.raises(UserError, match="cannot make up 100% of the weights"):
-        slim.remove_channels(model("meso4"), 0.999, 64)
+        pruning.remove_channels(model("meso4"), 0.999, 64)
     with pytest.raises(UserError, match="cannot lose whole channels"):
-        slim.remove_channels(model("meso4+blur"), 0.5, 64)
+        pruning.remove_channels(model("meso4+blur"), 0.5, 64)
 
 
 def test_a_slim_run_is_trained_saved_loaded_and_resumed(tmp_path):
@@ -66,7 +67,7 @@ def test_a_slim_run_is_trained_saved_loaded_and_resumed(tmp_path):
     )
     train.train(config, tmp_path / "whole")
     detector = load_detector(tmp_path / "whole")
-    assert slim.weight_count(detector.model) <= 0.5 * slim.weight_count(model("meso4"))
+    assert pruning.weight_count(detector.model) <= 0.5 * pruning.weight_count(model("meso4"))
     assert len(detector.probabilities(images())) == 3
     check_resume(config, tmp_path / "whole", tmp_path / "broken", 1)
     for more in ({"prune": 0.8, "prune_method": "global"}, {"prune": 0.0}):

@@ -15,11 +15,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from mesocore import published, slim
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file, write_bytes, write_json
 from mesocore.core.images import Preparation
-from mesocore.models import build
+from mesocore.nets.models import build
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 
@@ -42,15 +41,21 @@ class Detector:
 
     def logits(self, images: Tensor, batch: int = 64) -> np.ndarray:
         """uint8 `(N, 3, S, S)` -> float64 `(N,)`, uncalibrated; the model is left in eval mode."""
-        self.model.eval()
-        device = next(self.model.parameters(), images).device
-        with torch.inference_mode():
-            parts = [self.model(part.to(device)).cpu() for part in images.split(batch)]
-        return torch.cat(parts).double().numpy()
+        return logits(self.model, images, batch)
 
     def probabilities(self, images: Tensor, batch: int = 64) -> np.ndarray:
         """uint8 `(N, 3, S, S)` -> float64 `(N,)`: calibrated P(fake) in 0..1."""
         return to_probability(self.logits(images, batch), self.temperature)
+
+
+def logits(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
+    """uint8 `(N, 3, S, S)` -> float64 `(N,)`, `batch` images at a time; the model is left in eval
+    mode."""
+    model.eval()
+    device = next(model.parameters(), images).device
+    with torch.inference_mode():
+        parts = [model(part.to(device)).cpu() for part in images.split(batch)]
+    return torch.cat(parts).double().numpy()
 
 
 def to_probability(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
@@ -91,8 +96,9 @@ def load_detector(path: str | Path) -> Detector:
         if sha256_file(weights) != about["weights_sha256"]:
             raise UserError(f"{folder}: interrupted while saving; run mesocore train with --resume")
         state = load_file(weights)
-        if about["config"].get("prune_method") == "structured":
-            slim.fit_shapes(model, state)
+        if any(state[name].shape != value.shape for name, value in model.state_dict().items()):
+            fit_widths(model, state)
+            logits(model, torch.zeros(1, 3, model.size, model.size, dtype=torch.uint8))
         model.load_state_dict(state)
         return Detector(
             model.eval(),
@@ -106,10 +112,38 @@ def load_detector(path: str | Path) -> Detector:
         raise UserError(f"{folder} is damaged ({error}); train again") from error
 
 
+def fit_widths(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Gives `model`, freshly built, the widths of the narrower network that `state` was saved from.
+
+    The values are not taken over. Raises `KeyError` if `state` lacks a layer.
+    """
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
+            continue
+        shape = state[f"{name}.weight"].shape
+        if isinstance(module, nn.Conv2d):
+            depthwise = module.groups == module.in_channels and module.groups > 1
+            module.groups = shape[0] if depthwise else module.groups
+            module.out_channels, module.in_channels = shape[0], shape[1] * module.groups
+        elif isinstance(module, nn.Linear):
+            module.out_features, module.in_features = shape
+        else:
+            module.num_features = shape[0]
+        for kind in ("weight", "bias"):
+            if getattr(module, kind) is not None:
+                value = torch.zeros_like(state[f"{name}.{kind}"])
+                setattr(module, kind, nn.Parameter(value))
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean = torch.zeros(shape)
+            module.running_var = torch.ones(shape)
+
+
 def _published(path: Path) -> Detector:
+    from mesocore.nets import keras_weights  # late: h5py, which a run does not need
+
     about = {
         "config": {"model": path.stem, "size": 256},
         "threshold_from": "0.5, as published; not validated on any data here",
         "weights_sha256": sha256_file(path) if path.is_file() else None,
     }
-    return Detector(published.load_keras(path), published.PREPARATION, 256, 0.5, 1.0, about)
+    return Detector(keras_weights.load_keras(path), keras_weights.PREPARATION, 256, 0.5, 1.0, about)

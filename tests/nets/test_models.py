@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from mesocore.core.errors import UserError
-from mesocore.layers import ATTENTION
-from mesocore.models import MODELS, PARTS, MesoNetPlus, build, parameter_count
+from mesocore.nets.layers import ATTENTION
+from mesocore.nets.models import MODELS, NETWORK_PARTS, MesoNetPlus, build, parameter_count
 
 
 @pytest.mark.parametrize(("name", "count"), [("meso4", 27_977), ("mesoinception4", 28_615)])
@@ -52,7 +52,9 @@ def test_no_batch_norm_is_shared_and_all_use_the_keras_constants(name):
     assert len(calls) == len(set(calls)) == 4
 
 
-WITH_PARTS = [f"meso4+{part}" for part in PARTS] + [f"meso4+inverted+{kind}" for kind in ATTENTION]
+WITH_PARTS = [f"meso4+{part}" for part in NETWORK_PARTS] + [
+    f"meso4+inverted+{kind}" for kind in ATTENTION
+]
 
 
 @pytest.mark.parametrize("name", [*MODELS, "mesonetplus", *WITH_PARTS])
@@ -81,7 +83,7 @@ def test_without_parts_it_is_meso4_to_the_bit():
     assert torch.equal(MesoNetPlus(64).eval()(images), plain(images))
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", NETWORK_PARTS)
 def test_each_part_changes_the_answer(part):
     images = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
     answers = []

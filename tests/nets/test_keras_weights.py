@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch.nn import functional
 
-from mesocore.checkpoint import load_detector
 from mesocore.core.errors import UserError
-from mesocore.models import build
-from mesocore.published import load_keras, save_keras
+from mesocore.nets.detector import load_detector
+from mesocore.nets.keras_weights import load_keras, save_keras
+from mesocore.nets.models import build
 
 
 def random_model(name: str) -> torch.nn.Module:

@@ -1,0 +1,15 @@
+"""The networks: Meso-4, MesoInception-4 and MesoNetPlus, their weights on disk, pruning, cost."""
+
+from mesocore._lazy import exports
+
+__all__ = ["Detector", "build", "load_detector", "logits", "parameter_count"]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    detector=["Detector", "load_detector", "logits"],
+    keras_weights=[],
+    layers=[],
+    models=["build", "parameter_count"],
+    profile=[],
+    pruning=[],
+)
