@@ -26,8 +26,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mesocore import dataset, ensemble, results, train
+from mesocore import ensemble, results, train
 from mesocore.core import files, runtime
+from mesocore.data import tiers
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.nets import models, profile
 from mesocore.nets.detector import load_detector
 
@@ -47,9 +49,9 @@ FULL, SMALL = "", "128"  # scales; a third kind is made by for_epochs
 
 def config(row: str, folder: Path, seed: int, scale: str = FULL) -> train.TrainConfig:
     """The settings of a row; `scale` is `FULL`, `SMALL` or as `for_epochs` names it."""
-    if results.tier(folder) == dataset.EMBEDDED:
+    if tiers.tier(folder) == tiers.EMBEDDED:
         return train.course_config(row, str(folder), seed)
-    images = len(dataset.read_manifest(folder, "train"))
+    images = len(AssembledSet(folder).rows("train"))
     epochs = min(MOST_EPOCHS, max(8, round(UPDATES / images)))
     if scale == SMALL:
         return train.course_config(row, str(folder), seed, epochs)
@@ -78,7 +80,7 @@ def trained(row: str, folder: Path, seed: int, scale: str = FULL) -> Path:
 
 def check(committed: Path, settings: train.TrainConfig, folder: Path) -> None:
     about = load_detector(committed).description["config"]
-    wanted = asdict(settings) | {"manifest_sha256": dataset.manifest_hash(folder)}
+    wanted = asdict(settings) | {"manifest_sha256": AssembledSet(folder).manifest_sha256}
     other = [k for k, v in wanted.items() if k != "data" and about[k] != v]
     if other:
         sys.exit(f"{committed} was trained with other {', '.join(other)}; delete it to train anew")
@@ -90,8 +92,8 @@ def title(folder: Path, scale: str) -> str:
 
 def main(data: str, *rows: str, scale: str = FULL) -> None:
     runtime.setup()
-    folder = dataset.resolve(data)
-    own = results.tier(folder) == dataset.EMBEDDED
+    folder = tiers.resolve(data)
+    own = tiers.tier(folder) == tiers.EMBEDDED
     real = {FULL: REAL, SMALL: REDUCED}.get(scale, LONG)
     wanted = rows or (SYNTHFACES if own else real)
     known = {} if rows else taken_over(folder, scale)
@@ -116,7 +118,10 @@ def taken_over(folder: Path, scale: str) -> dict:
     found = {}
     for row in set(rows) & set(TOO_LARGE):
         settings = asdict(config(row, folder, SEEDS[0], scale))
-        wanted = settings | {"manifest_sha256": dataset.manifest_hash(folder), "data": folder.name}
+        wanted = settings | {
+            "manifest_sha256": AssembledSet(folder).manifest_sha256,
+            "data": folder.name,
+        }
         same = all(rows[row]["model"].get(key, value) == value for key, value in wanted.items())
         if same and not (root / "runs/ablation" / title(folder, scale) / f"{row}-0").exists():
             found[row] = rows[row]
@@ -140,7 +145,7 @@ def asked_for(rows: Sequence[str], known: Collection[str]) -> Collection[str]:
 
 
 def record_path(folder: Path, name: str, scale: str = FULL) -> Path:
-    own = results.tier(folder) == dataset.EMBEDDED
+    own = tiers.tier(folder) == tiers.EMBEDDED
     path = f"synthfaces/{name}.json" if own else f"real/{title(folder, scale)}-{name}.json"
     return runtime.project_root() / "results" / path
 
@@ -163,7 +168,7 @@ def times(rows: dict, networks: dict, size: int) -> None:
 def arguments(about: str, part: str) -> tuple[str, list[str], str]:
     """Data, the words called `part` in the help, and the scale, from the command line."""
     parser = argparse.ArgumentParser(description=about.partition("\n")[0])
-    parser.add_argument("data", nargs="?", default=dataset.EMBEDDED)
+    parser.add_argument("data", nargs="?", default=tiers.EMBEDDED)
     parser.add_argument("parts", nargs="*", metavar=part)
     scale = parser.add_mutually_exclusive_group()
     scale.add_argument("--reduced", action="store_true", help="real faces at 128 px")
@@ -171,8 +176,8 @@ def arguments(about: str, part: str) -> tuple[str, list[str], str]:
     given = parser.parse_intermixed_args()
     if given.epochs is not None and given.epochs < 1:
         parser.error(f"--epochs is {given.epochs}; it must be 1 or more")
-    if given.data == dataset.EMBEDDED and (given.reduced or given.epochs):
-        parser.error(f"{dataset.EMBEDDED} has one scale; leave --reduced and --epochs out")
+    if given.data == tiers.EMBEDDED and (given.reduced or given.epochs):
+        parser.error(f"{tiers.EMBEDDED} has one scale; leave --reduced and --epochs out")
     asked = for_epochs(given.epochs) if given.epochs else SMALL if given.reduced else FULL
     return given.data, given.parts, asked
 

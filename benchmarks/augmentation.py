@@ -21,20 +21,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mesocore import augment, dataset, evaluate, results, train
+from mesocore import evaluate, train
 from mesocore.core import files, runtime
+from mesocore.data import augmentation, dataset, tiers
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.nets.detector import Detector, load_detector
 
 SEEDS = (0, 1, 2)
 ROWS = ("none", "flip", "flip+jpeg", "flip+blur", "flip+resize", "flip+noise", "flip+colour",
-        "+".join(augment.NAMES))  # fmt: skip
+        "+".join(augmentation.NAMES))  # fmt: skip
 QUALITIES = {"clean": None, "JPEG 90": 90, "JPEG 70": 70, "JPEG 50": 50, "JPEG 30": 30}
 RESAMPLES = 200
 
 
 def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
     base = replace(train.course_config("meso4", str(folder), seed), augment=row)
-    if results.tier(folder) == dataset.EMBEDDED:
+    if tiers.tier(folder) == tiers.EMBEDDED:
         return base
     return replace(base, epochs=8)
 
@@ -42,7 +44,9 @@ def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
 def compressed(faces: dataset.FaceSet, quality: int | None) -> dataset.FaceSet:
     if quality is None:
         return faces
-    return replace(faces, images=torch.stack([augment.saved(i, quality) for i in faces.images]))
+    return replace(
+        faces, images=torch.stack([augmentation.saved(i, quality) for i in faces.images])
+    )
 
 
 def scores(runs: list[Detector], faces: dataset.FaceSet) -> dict:
@@ -59,8 +63,8 @@ def scores(runs: list[Detector], faces: dataset.FaceSet) -> dict:
 
 def main(data: str, *rows: str) -> None:
     runtime.setup()
-    folder = dataset.resolve(data)
-    own = results.tier(folder) == dataset.EMBEDDED
+    folder = tiers.resolve(data)
+    own = tiers.tier(folder) == tiers.EMBEDDED
     runs = runtime.project_root() / "runs" / "augmentation" / folder.name
     places = {row: [runs / f"{row}-{seed}" for seed in SEEDS] for row in rows or ROWS}
     for row, folders in places.items():
@@ -71,8 +75,8 @@ def main(data: str, *rows: str) -> None:
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
     record = {
         "model": asdict(config("none", folder, 0)) | {"augment": list(ROWS), "data": folder.name},
-        "data": {"tier": results.tier(folder), "path": folder.name,
-                 "manifest_sha256": dataset.manifest_hash(folder)},
+        "data": {"tier": tiers.tier(folder), "path": folder.name,
+                 "manifest_sha256": AssembledSet(folder).manifest_sha256},
         "seeds": list(SEEDS),
         "rows": {row: {} for row in ROWS},
         "environment": runtime.environment(),
@@ -89,4 +93,4 @@ def main(data: str, *rows: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or [dataset.EMBEDDED]))
+    main(*(sys.argv[1:] or [tiers.EMBEDDED]))

@@ -9,16 +9,18 @@ Writes results/synthfaces/dropout.json: validation ROC AUC by epoch.
 
 from dataclasses import asdict, replace
 
-from mesocore import dataset, train
+from mesocore import train
 from mesocore.core import files, runtime
-from mesocore.results import tier
+from mesocore.data import tiers
+from mesocore.data.assembled_set import AssembledSet
+from mesocore.data.tiers import tier
 
 SEEDS = (0, 1, 2)
 SHARES = {0.0: "meso4-seed-{}", 0.5: "meso4-dropout-seed-{}"}
 
 
 def main() -> None:
-    folder = dataset.resolve(dataset.EMBEDDED)
+    folder = tiers.resolve(tiers.EMBEDDED)
     found = {}
     for share, name in SHARES.items():
         for seed in SEEDS:
@@ -29,7 +31,7 @@ def main() -> None:
             print(f"dropout {share}, seed {seed}: {history['val_roc_auc'].max():.3f}")
     record = {
         "model": asdict(config) | {"data": folder.name, "seed": SEEDS, "dropout": list(SHARES)},
-        "data": {"tier": tier(folder), "manifest_sha256": dataset.manifest_hash(folder),
+        "data": {"tier": tier(folder), "manifest_sha256": AssembledSet(folder).manifest_sha256,
                  "split": "val"},
         "val_roc_auc": found,
         "environment": runtime.environment(),

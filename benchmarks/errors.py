@@ -13,8 +13,10 @@ results/real/RUN-errors.json; no image is written anywhere. About 4 minutes for 
 import sys
 from pathlib import Path
 
-from mesocore import card, dataset, results
+from mesocore import card, results
 from mesocore.core import files, runtime
+from mesocore.data import tiers
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.nets.detector import load_detector
 
 
@@ -23,8 +25,8 @@ def main(run: str, *data: str) -> None:
     detector = load_detector(run)
     trained_on = detector.description["config"]["manifest_sha256"]
     found = {}
-    for folder in map(dataset.resolve, data):
-        split = "test" if dataset.manifest_hash(folder) == trained_on else "all"
+    for folder in map(tiers.resolve, data):
+        split = "test" if AssembledSet(folder).manifest_sha256 == trained_on else "all"
         record = results.evaluate_detector(detector, folder, split)
         kept = {key: record[key] for key in ("data", "metrics", "trivial_baseline")}
         found[folder.name] = kept | card.findings([detector], folder, split)

@@ -20,10 +20,12 @@ from pathlib import Path
 import numpy as np
 from ablation import SEEDS, trained
 
-from mesocore import audit, dataset, evaluate, results, subset
+from mesocore import evaluate, results, subset
 from mesocore.core import files, runtime
+from mesocore.data import tiers
+from mesocore.data.assembled_set import AssembledSet, kinds
+from mesocore.data.auditing import audit
 from mesocore.nets.detector import Detector, load_detector
-from mesocore.sources import kinds
 
 MODEL = "meso4"
 METRICS = ("roc_auc", "tpr_at_1_fpr", "balanced_accuracy")
@@ -35,7 +37,7 @@ def training_sets(folders: list[Path], own: bool) -> dict[str, Path]:
         return {folder.name: folder for folder in folders}
     (folder,) = folders
     place = runtime.project_root() / "runs" / "generalisation" / "sets"
-    names = sorted(set(kinds(dataset.read_manifest(folder))) - {"real"})
+    names = sorted(set(kinds(AssembledSet(folder).rows())) - {"real"})
     parts = {name: subset.of_kinds(folder, place / name, [name]) for name in names}
     return parts | {"all": folder}
 
@@ -54,8 +56,8 @@ def measure(detectors: list[Detector], folder: Path) -> dict:
 
 def main(data: list[str], only: list[str]) -> None:
     runtime.setup()
-    folders = [dataset.resolve(word) for word in data]
-    own = results.tier(folders[0]) == dataset.EMBEDDED
+    folders = [tiers.resolve(word) for word in data]
+    own = tiers.tier(folders[0]) == tiers.EMBEDDED
     sets = training_sets(folders, own)
     wanted = only or sets
     runs = {row: [trained(MODEL, sets[row], seed) for seed in SEEDS] for row in wanted}
@@ -86,4 +88,4 @@ def main(data: list[str], only: list[str]) -> None:
 if __name__ == "__main__":
     words = sys.argv[1:]
     cut = words.index("--train") if "--train" in words else len(words)
-    main(words[:cut] or [dataset.EMBEDDED], words[cut + 1 :])
+    main(words[:cut] or [tiers.EMBEDDED], words[cut + 1 :])

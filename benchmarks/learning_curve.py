@@ -19,8 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mesocore import dataset, evaluate, learning_curve, results, train
+from mesocore import evaluate, learning_curve, train
 from mesocore.core import files, runtime
+from mesocore.data import dataset, tiers
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.nets.detector import load_detector
 
 SEEDS = (0, 1, 2)
@@ -38,9 +40,9 @@ def config(images: int, whole: int, folder: Path, seed: int) -> train.TrainConfi
 
 def main(data: str, *sizes: str) -> None:
     runtime.setup()
-    folder = dataset.resolve(data)
-    own = results.tier(folder) == dataset.EMBEDDED
-    whole = len(dataset.read_manifest(folder, "train"))
+    folder = tiers.resolve(data)
+    own = tiers.tier(folder) == tiers.EMBEDDED
+    whole = len(AssembledSet(folder).rows("train"))
     wanted = [int(size) for size in sizes] or [whole >> k for k in range(HALVINGS, -1, -1)]
     runs = runtime.project_root() / "runs" / "learning-curve" / folder.name
     places = {size: [runs / f"{size}-{seed}" for seed in SEEDS] for size in wanted}
@@ -51,8 +53,8 @@ def main(data: str, *sizes: str) -> None:
         return
     record = {
         "model": asdict(config(whole, whole, folder, 0)) | {"data": folder.name},
-        "data": {"tier": results.tier(folder), "path": folder.name, "split": "test",
-                 "manifest_sha256": dataset.manifest_hash(folder)},
+        "data": {"tier": tiers.tier(folder), "path": folder.name, "split": "test",
+                 "manifest_sha256": AssembledSet(folder).manifest_sha256},
         "seeds": list(SEEDS),
         "rows": measure(places, folder),
     }  # fmt: skip
@@ -87,4 +89,4 @@ def prediction(rows: dict[str, dict]) -> dict:
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or [dataset.EMBEDDED]))
+    main(*(sys.argv[1:] or [tiers.EMBEDDED]))

@@ -7,8 +7,9 @@ Writes results/TIER/meso4-seeds.json.
 
 import sys
 
-from mesocore import dataset, results, train
+from mesocore import results, train
 from mesocore.core import files, runtime
+from mesocore.data import tiers
 from mesocore.nets.detector import load_detector
 
 SEEDS = (0, 1, 2)
@@ -16,7 +17,7 @@ MODEL = "meso4"
 
 
 def main(data: str) -> None:
-    folder = dataset.resolve(data)
+    folder = tiers.resolve(data)
     runs = []
     for seed in SEEDS:
         runs.append(runtime.project_root() / "runs" / f"{MODEL}-seed-{seed}")
@@ -31,4 +32,4 @@ def main(data: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or [dataset.EMBEDDED]))
+    main(*(sys.argv[1:] or [tiers.EMBEDDED]))

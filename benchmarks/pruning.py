@@ -20,8 +20,9 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from mesocore import dataset, results, robustness, train
+from mesocore import results, robustness, train
 from mesocore.core import files, runtime
+from mesocore.data import dataset, tiers
 from mesocore.nets import profile, pruning
 from mesocore.nets.detector import Detector, load_detector
 
@@ -42,7 +43,7 @@ JPEG = 50  # quality
 
 def main(data: str, *models: str, scale: str = ablation.FULL) -> None:
     runtime.setup()
-    folder = dataset.resolve(data)
+    folder = tiers.resolve(data)
     for model in models or MODELS:
         starts = [ablation.trained(model, folder, seed, scale) for seed in ablation.SEEDS]
         place = runtime.project_root() / "runs" / "pruning" / ablation.title(folder, scale)

@@ -21,8 +21,9 @@ from pathlib import Path
 import ablation
 import transfer
 
-from mesocore import dataset, results, runs, train
+from mesocore import results, runs, train
 from mesocore.core import files, runtime
+from mesocore.data import tiers
 
 BASELINE = f"{transfer.MODEL} 256"
 ROWS = (BASELINE, f"{transfer.MODEL} 592")
@@ -40,7 +41,7 @@ def trained(row: str, folder: Path, seed: int) -> Path:
 
 def main(data: str, *rows: str) -> None:
     runtime.setup()
-    folder = dataset.resolve(data)
+    folder = tiers.resolve(data)
     places = {row: [trained(row, folder, seed) for seed in ablation.SEEDS]
               for row in ablation.asked_for(rows, ROWS)}  # fmt: skip
     if rows:

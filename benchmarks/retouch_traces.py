@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mesocore import evaluate, shortcuts, trivial
+from mesocore import evaluate
 from mesocore.core import files, runtime
 from mesocore.core.images import Preparation, decode, encode_jpeg, open_rgb, prepare
+from mesocore.data.auditing import shortcuts, trivial_features
 from mesocore.faces.landmarks import Face
 from mesocore.faces.random_edits import Donor, retouch
 
@@ -25,7 +26,9 @@ SIZE = 256
 
 
 def features(images: list[Image.Image]) -> pd.DataFrame:
-    rows = [trivial.colour_features(i) | trivial.spectrum_features(i) for i in images]
+    rows = [
+        trivial_features.colour_features(i) | trivial_features.spectrum_features(i) for i in images
+    ]
     return pd.DataFrame(rows)
 
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mesocore import dataset, results, robustness
+from mesocore import results, robustness
 from mesocore.core import files, runtime
+from mesocore.data import dataset, tiers
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.nets.detector import Detector, load_detector
 
 
@@ -39,12 +41,14 @@ def kept_scores(
 def main(*arguments: str) -> None:
     *runs, data = arguments
     runtime.setup()
-    folder = dataset.resolve(data)
+    folder = tiers.resolve(data)
     detectors = [load_detector(run) for run in runs]
     about = results.one_model(detectors)
     faces = dataset.load(folder, "test", detectors[0].size)
-    own = results.tier(folder) == dataset.EMBEDDED
-    place = runtime.project_root() / "runs" / "robustness" / dataset.manifest_hash(folder)[:12]
+    own = tiers.tier(folder) == tiers.EMBEDDED
+    place = (
+        runtime.project_root() / "runs" / "robustness" / AssembledSet(folder).manifest_sha256[:12]
+    )
     thresholds = [detector.threshold for detector in detectors]
     sweeps = {}
     for name, sweep in robustness.SWEEPS.items():

@@ -10,8 +10,10 @@ results/synthfaces/schedules.json: validation ROC AUC by epoch.
 import sys
 from dataclasses import asdict, replace
 
-from mesocore import dataset, results, train
+from mesocore import train
 from mesocore.core import files, runtime
+from mesocore.data import tiers
+from mesocore.data.assembled_set import AssembledSet
 
 SEEDS = (0, 1, 2)
 EPOCHS = 12
@@ -27,7 +29,7 @@ ROWS = {
 
 
 def main(*rows: str) -> None:
-    folder = dataset.resolve(dataset.EMBEDDED)
+    folder = tiers.resolve(tiers.EMBEDDED)
     runs = runtime.project_root() / "runs" / "schedules"
     found = {}
     for row in rows or ROWS:
@@ -41,7 +43,7 @@ def main(*rows: str) -> None:
     record = {
         "model": asdict(base) | {"data": folder.name, "seed": list(SEEDS)},
         "rows": {row: ROWS[row] | {"val_roc_auc": found[row]} for row in ROWS},
-        "data": {"tier": results.tier(folder), "manifest_sha256": dataset.manifest_hash(folder),
+        "data": {"tier": tiers.tier(folder), "manifest_sha256": AssembledSet(folder).manifest_sha256,
                  "split": "val"},
         "environment": runtime.environment(),
         "command": "python benchmarks/schedules.py",

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mesocore import augment, dataset, devices, loop, train
+from mesocore import devices, loop, train
 from mesocore.core import runtime
+from mesocore.data import augmentation, dataset
 
 ROUNDS = 5
 OPTIONS = {
@@ -26,7 +27,7 @@ OPTIONS = {
     "EMA": {"ema": 0.99},
     "clip_norm": {"clip_norm": 1.0},
     "flip+jpeg": {"augment": "flip+jpeg"},
-    "all augmentations": {"augment": "+".join(augment.NAMES)},
+    "all augmentations": {"augment": "+".join(augmentation.NAMES)},
 }
 
 

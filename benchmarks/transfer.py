@@ -18,8 +18,9 @@ from pathlib import Path
 
 import ablation
 
-from mesocore import dataset, results, train
+from mesocore import results, train
 from mesocore.core import files, runtime
+from mesocore.data import tiers
 from mesocore.nets.detector import load_detector
 
 MODEL = "meso4+inverted"
@@ -46,7 +47,7 @@ def trained(row: str, folder: Path, source: Path, seed: int) -> Path:
 
 def main(data: str, source: str, *rows: str) -> None:
     runtime.setup()
-    folder, large = dataset.resolve(data), dataset.resolve(source)
+    folder, large = tiers.resolve(data), tiers.resolve(source)
     runs = {row: [trained(row, folder, large, seed) for seed in ablation.SEEDS]
             for row in ablation.asked_for(rows, ROWS)}  # fmt: skip
     if rows:

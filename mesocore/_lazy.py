@@ -4,18 +4,23 @@
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 
 def exports(
-    package: str, rooms: tuple[str, ...] = (), **modules: list[str]
+    package: str,
+    rooms: tuple[str, ...] = (),
+    deeper: Mapping[str, str] = {},  # noqa: B006 (never changed)
+    /,
+    **modules: list[str],
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` (PEP 562) of a package.
 
-    `modules`: the names that each module of the package gives. Its modules, and the sub-packages
-    `rooms`, are attributes too: `nets.layers` needs no import of its own.
+    `modules`: the names that each module of the package gives; `deeper`: a name and the module
+    within a sub-package that gives it. The modules, and the sub-packages `rooms`, are attributes
+    too: `nets.layers` needs no import of its own.
     """
-    module_of = {name: module for module, names in modules.items() for name in names}
+    module_of = {n: module for module, names in modules.items() for n in names} | dict(deeper)
     parts = {*modules, *rooms}
 
     def get(name: str) -> object:

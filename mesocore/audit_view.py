@@ -10,10 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesocore import plots, shortcuts, trivial
+from mesocore import plots
 from mesocore.core.images import open_rgb
+from mesocore.data.auditing import shortcuts, trivial_features
 
-FAMILIES = (*trivial.FAMILIES, "together")
+FAMILIES = (*trivial_features.FAMILIES, "together")
 STAGES = {"before": ("o", "white", plots.MUTED), "after": ("o", "black", "black")}
 
 
@@ -59,7 +60,7 @@ def spectrum_by_edit(
     reals = shuffled[shuffled["label"] == "real"].head(most)
     parts = {name: shuffled[of[name]].head(most) for name in sorted(of) if name}
     used = pd.concat([reals, *parts.values()]).drop_duplicates("path")
-    measured = [trivial.spectrum_features(open_rgb(folder / p)) for p in used["path"]]
+    measured = [trivial_features.spectrum_features(open_rgb(folder / p)) for p in used["path"]]
     features = pd.DataFrame(measured, index=used.index)
     rows = {}
     for name, fakes in parts.items():

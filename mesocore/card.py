@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mesocore import dataset, errors, facts, operating, results
+from mesocore import errors, facts, operating, results
 from mesocore.core.errors import UserError
+from mesocore.data import tiers
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.limits import SIGNIFICANT, limits
 from mesocore.nets.detector import Detector
 from mesocore.nets.models import parameter_count
@@ -43,9 +45,9 @@ def findings(detectors: Sequence[Detector], data: str | Path, split: str = "test
     rates are chosen on the validation split, so there are none if `split` holds its images ("val",
     "all"). Empty for a raw folder: it has no splits.
     """
-    if str(data) != dataset.EMBEDDED and not dataset.is_assembled(Path(data)):
+    if str(data) != tiers.EMBEDDED and not AssembledSet.exists(Path(data)):
         return {}
-    folder, detector = dataset.resolve(data), detectors[0]
+    folder, detector = tiers.resolve(data), detectors[0]
     scored = results.scored(detector, folder, split)
     points = pd.DataFrame()
     if split not in ("val", "all"):

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from mesocore import assemble as assembling
-from mesocore import audit as auditing
-from mesocore import dataset, embedded, fetch, recipe
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_json
 from mesocore.core.runtime import command_line, environment
+from mesocore.data import synthfaces, tiers
+from mesocore.data.assembly import assemble as assembling
+from mesocore.data.assembly import fetch, recipe
+from mesocore.data.auditing import audit as auditing
 
 
 def assemble(
@@ -36,7 +37,7 @@ def assemble(
         int | None,
         typer.Option(help="JPEG quality of both classes  [default: 90; with synthfaces 95]"),
     ] = None,
-    count: Annotated[int, typer.Option(help="images of synthfaces")] = dataset.EMBEDDED_COUNT,
+    count: Annotated[int, typer.Option(help="images of synthfaces")] = tiers.EMBEDDED_COUNT,
     native: Annotated[
         bool, typer.Option("--native", help="cut the middle out instead of scaling the whole")
     ] = False,
@@ -59,13 +60,13 @@ def assemble(
         given = fetch.parse_given(have or [], [c.name for c in wanted.sources])
         print(assembling.assemble_recipe(wanted, out, given, shard=part).to_text())
         return
-    own = dataset.EMBEDDED in source
+    own = tiers.EMBEDDED in source
     if have or (own and part):
         raise UserError("--source goes with a recipe.yaml" if have else
                         "synthfaces is made by one machine; leave out --shard")  # fmt: skip
-    size = size or (embedded.SIZE if own else 256)
-    quality = quality or (embedded.QUALITY if own else 90)
-    folders = [dataset.raw_source(item, out, count) for item in source]
+    size = size or (synthfaces.SIZE if own else 256)
+    quality = quality or (synthfaces.QUALITY if own else 90)
+    folders = [tiers.raw_source(item, out, count) for item in source]
     done = assembling.assemble(
         folders, out, size, split or "0.7/0.1/0.2", seed or 0, quality, native=native, shard=part
     )

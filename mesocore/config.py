@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from mesocore import augment, schedule
+from mesocore import schedule
 from mesocore.core.errors import UserError
+from mesocore.data import augmentation
 from mesocore.nets import pruning
 from mesocore.nets.models import full_name
 
@@ -29,7 +30,7 @@ class TrainConfig:
     accumulate: int = 1  # batches whose gradients are averaged into one step
     weight_decay: float = 0.01
     dropout: float | None = None  # before both dense layers; None: as published, 0.5
-    augment: str = "flip"  # names of augment.py joined by +, for the training split only
+    augment: str = "flip"  # names of augmentation.py joined by +, for the training split only
     images: int = 0  # of the training split, whole groups, nested (dataset.subset); 0: all
     balanced_sampling: bool = False  # draws both classes equally often, with replacement
     label_smoothing: float = 0.0  # 0.1: a fake's target is 0.95 and a real's 0.05
@@ -59,7 +60,7 @@ class TrainConfig:
                 f"{self.model} is an ensemble; train, tune or prune its members, each with its own "
                 "seed, and put them together with mesocore ensemble"
             )
-        augment.parse(self.augment)
+        augmentation.parse(self.augment)
         schedule.check(self.schedule)
         pruning.check(self.prune, self.prune_method)
         if self.precision not in PRECISIONS:

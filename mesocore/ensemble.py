@@ -8,9 +8,11 @@ and needs none of its members' any more.
 from collections.abc import Sequence
 from pathlib import Path
 
-from mesocore import dataset, evaluate, results
+from mesocore import evaluate, results
 from mesocore.core.errors import UserError
 from mesocore.core.files import check_free
+from mesocore.data import dataset, tiers
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.nets.detector import Detector, load_detector, logits, save_model
 from mesocore.nets.models import Ensemble
 
@@ -24,9 +26,9 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
     """
     if len(members) < 2:
         raise UserError("an ensemble takes two runs or more; name runs that differ in their seed")
-    folder, about = dataset.resolve(data), results.one_model(members)
+    folder, about = tiers.resolve(data), results.one_model(members)
     config, preparation = about["config"], members[0].preparation
-    if config.get("manifest_sha256") != dataset.manifest_hash(folder):
+    if config.get("manifest_sha256") != AssembledSet(folder).manifest_sha256:
         raise UserError(f"the runs were not trained on {data}; name the set that they learnt from")
     model = Ensemble([member.model for member in members]).eval()
     faces = dataset.load(folder, "val", members[0].size)

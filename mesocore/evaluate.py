@@ -11,8 +11,8 @@ from scipy.optimize import minimize_scalar
 from sklearn import metrics
 
 from mesocore.core.bootstrap import ECE_BINS, counts, draws, roc_auc, weighted_metrics
+from mesocore.data.assembled_set import kinds
 from mesocore.nets.detector import to_probability
-from mesocore.sources import kinds
 
 RESAMPLES = 1000
 

@@ -5,20 +5,18 @@ number that an image was made from. The real composites of Kaggle's "real and fa
 carry their difficulty and the replaced parts in their names.
 """
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
+from mesocore.data.assembled_set import AssembledSet, kinds
+from mesocore.data.assembly.sources import ciplab_name
 from mesocore.faces.landmarks import FACE_PARTS
 from mesocore.faces.rendering import LOOK
-from mesocore.sources import kinds
 
 SWITCHES = ("freckles", "hair_long", "bald", "grey", "beard", "glasses", "stripes", "mouth_open")
 TURNS = ("yaw", "pitch", "roll", "gaze_x", "gaze_y", "light_x")  # either way alike: magnitudes
 REGIONS = (*FACE_PARTS, "jaw", "skin")
-COMPOSITE = r"/(easy|mid|hard)_\d+_([01]{4})\.\w+$"
-REPLACED = ("left eye", "right eye", "nose", "mouth")
 
 
 def known(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -34,20 +32,16 @@ def known(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
     kind = kinds(table).where(table["label"] == "fake")
     edited = kind == "edited"
     facts = pd.DataFrame({"kind": kind.where(kind != "fake"), "edit": table["edit"].where(edited)})
-    names = table["origin"].str.extract(COMPOSITE)
-    facts["difficulty"] = names[0]
-    facts["replaced"] = names[1].map(_replaced, na_action="ignore")
-    made_from = _parameters(folder)
+    names = [ciplab_name(origin.rpartition("/")[2]) for origin in table["origin"]]
+    facts["difficulty"] = pd.Series([name and name[0] for name in names], table.index, dtype=str)
+    facts["replaced"] = pd.Series([name and "+".join(name[1]) or None for name in names],
+                                  table.index, dtype=str)  # fmt: skip
+    made_from = AssembledSet(folder).parameters()
     if made_from is not None:
         rows = made_from.reindex(table["origin"]).set_axis(table.index)
         facts["region"] = rows["steps"].where(edited).map(_regions, na_action="ignore")
         facts = facts.assign(**{name: _side(name, rows[name]) for name in LOOK if name in rows})
     return facts.dropna(axis=1, how="all")
-
-
-def _replaced(digits: str) -> str | None:
-    parts = (part for part, digit in zip(REPLACED, digits, strict=True) if digit == "1")
-    return "+".join(parts) or None
 
 
 def _regions(steps: str) -> str:
@@ -64,15 +58,3 @@ def _side(name: str, values: pd.Series) -> pd.Series:
         size = values.abs() if name in TURNS else values
         side = (size > size.median()).map({True: "high", False: "low"})
     return side.where(values.notna())
-
-
-def _parameters(folder: Path) -> pd.DataFrame | None:
-    """The rows of every source's params.csv, indexed by `origin`; None if no source has one."""
-    places = json.loads((Path(folder) / "assembly.json").read_text())["sources"]
-    found = []
-    for source, place in places.items():
-        file = Path(place) / "params.csv"
-        if file.is_file():
-            table = pd.read_csv(file)
-            found.append(table.set_index(source + "/" + table["path"]))
-    return pd.concat(found) if found else None

@@ -4,7 +4,7 @@ A kind of fake whose interval reaches chance, a slice that is mostly missed, a t
 does as well, a sweep that turns every verdict, and whatever was not measured.
 """
 
-from mesocore.dataset import EMBEDDED
+from mesocore.data.tiers import EMBEDDED
 from mesocore.report import interval
 
 SIGNIFICANT = 0.05  # q up to which a slice counts as found

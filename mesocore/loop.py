@@ -14,9 +14,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mesocore import dataset, devices
+from mesocore import devices
 from mesocore.config import TrainConfig
 from mesocore.core.runtime import progress, reseed
+from mesocore.data import dataset
 from mesocore.schedule import learning_rate
 
 

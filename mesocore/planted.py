@@ -13,9 +13,10 @@ import pandas as pd
 from PIL import Image, ImageEnhance
 from sklearn.neighbors import KNeighborsClassifier
 
-from mesocore import duplicates, shortcuts, trivial
 from mesocore.core.files import write_bytes
 from mesocore.core.images import Preparation, decode, encode_jpeg, prepare
+from mesocore.data.assembly import duplicates
+from mesocore.data.auditing import shortcuts, trivial_features
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,10 @@ def matched(image: Image.Image, saving: Saving, prep: Preparation) -> Image.Imag
 
 
 def spectra(images: Sequence[Image.Image], saving: Saving, prep: Preparation) -> pd.DataFrame:
-    """Spectrum features (`trivial.spectrum_features`) of each image, saved and then matched."""
-    return pd.DataFrame([trivial.spectrum_features(matched(i, saving, prep)) for i in images])
+    """`trivial_features.spectrum_features` of each image, saved and then matched."""
+    return pd.DataFrame(
+        [trivial_features.spectrum_features(matched(i, saving, prep)) for i in images]
+    )
 
 
 def coin_auc(real: pd.DataFrame, faked: pd.DataFrame, fake: np.ndarray, seed: int) -> dict:

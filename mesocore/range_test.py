@@ -12,9 +12,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mesocore import dataset, devices, loop
+from mesocore import devices, loop
 from mesocore.config import TrainConfig
 from mesocore.core.runtime import setup
+from mesocore.data import dataset, tiers
 from mesocore.train import initial_model
 
 SMOOTHING = 0.9  # decay a step of the loss's moving average
@@ -32,7 +33,7 @@ def range_test(
     """
     setup(config.seed)
     trainer = loop.prepare(initial_model(config)[0], config, devices.accelerator(config.precision))
-    training = dataset.load(dataset.resolve(config.data), "train", config.size)
+    training = dataset.load(tiers.resolve(config.data), "train", config.size)
     trainer.objective.train()
     rows, average, best = [], 0.0, np.inf
     rates = np.geomspace(lowest, highest, steps)

@@ -7,9 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mesocore import audit, dataset, evaluate, sources
+from mesocore import evaluate
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import command_line, environment
+from mesocore.data import dataset, tiers
+from mesocore.data.assembled_set import AssembledSet
+from mesocore.data.assembly import sources
+from mesocore.data.auditing import audit
 from mesocore.nets import profile
 from mesocore.nets.detector import Detector
 from mesocore.predict import predict
@@ -29,10 +33,10 @@ def evaluate_detector(
     """
     detectors = [detector] if isinstance(detector, Detector) else list(detector)
     about = one_model(detectors)
-    data = dataset.resolve(data) if str(data) == dataset.EMBEDDED else Path(data)
-    raw = not dataset.is_assembled(data)
+    data = tiers.resolve(data) if str(data) == tiers.EMBEDDED else Path(data)
+    raw = not AssembledSet.exists(data)
     tables = [_score_raw(d, data) if raw else _score(d, data, split) for d in detectors]
-    seen = not raw and about["config"].get("manifest_sha256") == dataset.manifest_hash(data)
+    seen = not raw and about["config"].get("manifest_sha256") == AssembledSet(data).manifest_sha256
     record = {
         "model": about["config"],
         "data": _raw_data(data, tables[0][1]) if raw else about_data(data, split),
@@ -65,7 +69,7 @@ def compare(
     them, parameters and multiply-adds, and `against`: the paired difference of its ROC AUC to that
     of `baseline`, a name among the rows. The split is read once for all of them.
     """
-    folder = dataset.resolve(data)
+    folder = tiers.resolve(data)
     tables = {
         name: [scored(detector, folder, split) for detector in runs] for name, runs in rows.items()
     }
@@ -96,7 +100,7 @@ def _hardware(run: Detector) -> str:
 
 def about_data(folder: Path, split: str) -> dict:
     """The `data` part of a results record for one split of an assembled set."""
-    sha256 = dataset.manifest_hash(folder)
+    sha256 = AssembledSet(folder).manifest_sha256
     return {"tier": tier(folder), "path": folder.name, "manifest_sha256": sha256, "split": split,
             "rejected": 0}  # fmt: skip
 
@@ -134,10 +138,10 @@ def tier(data: Path) -> str:
     else `path` (DESIGN.md, tiers)."""
     file = Path(data) / "assembly.json"
     about = json.loads(file.read_text()) if file.is_file() else {"sources": [Path(data).name]}
-    if about.get("recipe", {}).get("name") == dataset.FULL:
-        return dataset.FULL
+    if about.get("recipe", {}).get("name") == tiers.FULL:
+        return tiers.FULL
     sources = about["sources"]
-    return dataset.EMBEDDED if list(sources) == [dataset.EMBEDDED] else "path"
+    return tiers.EMBEDDED if list(sources) == [tiers.EMBEDDED] else "path"
 
 
 def scored(detector: Detector, folder: Path, split: str) -> pd.DataFrame:

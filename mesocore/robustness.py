@@ -14,8 +14,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from mesocore import evaluate
-from mesocore.augment import rescaled, saved
 from mesocore.core import runtime
+from mesocore.data.augmentation import rescaled, saved
 from mesocore.nets.detector import Detector
 
 METRICS = ("roc_auc", "balanced_accuracy")

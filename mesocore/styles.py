@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from mesocore import plots, trivial
+from mesocore import plots
+from mesocore.data.auditing import trivial_features
 from mesocore.faces import stylegan
 
 # styles by the resolution that they act on: pose and shape, features, colours and texture
@@ -112,7 +113,7 @@ def upsampled(noise: Tensor, kind: str) -> Tensor:
 
 def mean_spectrum(images: Sequence[np.ndarray]) -> np.ndarray:
     """Mean log power in `trivial.BINS` rings of uint8 `(S, S, 3)` or `(S, S)` images."""
-    rows = [list(trivial.spectrum_features(Image.fromarray(i)).values()) for i in images]
+    rows = [list(trivial_features.spectrum_features(Image.fromarray(i)).values()) for i in images]
     return np.mean(rows, axis=0)
 
 
@@ -122,7 +123,7 @@ def spectrum_figure(photographs: Sequence[np.ndarray], generated: Sequence[np.nd
     In natural log units; images are uint8 `(S, S, 3)`.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.0))
-    frequency = (np.arange(trivial.BINS) + 0.5) / 2 / trivial.BINS
+    frequency = (np.arange(trivial_features.BINS) + 0.5) / 2 / trivial_features.BINS
     noise = torch.randn(32, 1, 64, 64, generator=torch.Generator().manual_seed(0)) * 30 + 128
     for name, colour in zip(DOUBLINGS, plots.PALETTE[2:], strict=False):
         large = upsampled(noise, name)[:, 0].clamp(0, 255).to(torch.uint8)

@@ -16,10 +16,12 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from mesocore import dataset, devices, evaluate, loop, runs
+from mesocore import devices, evaluate, loop, runs
 from mesocore.config import TrainConfig
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import environment, setup
+from mesocore.data import dataset, tiers
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.nets import pruning
 from mesocore.nets.detector import Detector, load_detector, logits, save_model
 from mesocore.nets.models import build
@@ -62,8 +64,8 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     out = Path(out)
     accelerator = _devices(config)
     with accelerator.main_process_first():  # which may have to build it
-        folder = dataset.resolve(config.data)
-    settings = {**asdict(config), "manifest_sha256": dataset.manifest_hash(folder)}
+        folder = tiers.resolve(config.data)
+    settings = {**asdict(config), "manifest_sha256": AssembledSet(folder).manifest_sha256}
     setup(config.seed)
     model, settings["init_sha256"] = initial_model(config)  # first: a mistake leaves no run
     if accelerator.is_main_process:
@@ -114,7 +116,7 @@ def _finished(rows: list[dict], config: TrainConfig) -> bool:
 
 def _keep(trainer: loop.Trainer, out: Path, about: dict, folder: Path) -> None:
     """Saves the model as it is judged: a copy, on which later epochs leave no trace."""
-    about = about | {"preparation": dataset.preparation(folder).to_dict()}
+    about = about | {"preparation": AssembledSet(folder).preparation.to_dict()}
     plain = pruning.permanent_copy(trainer.judged)
     save_model(out, plain, about | {"environment": environment()})
 

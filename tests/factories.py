@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from mesocore import loop, train
-from mesocore.assemble import assemble
+from mesocore.data.assembly.assemble import assemble
 
 
 def write_images(folder: Path, per_class: int, size: int = 64, seed: int = 0) -> Path:

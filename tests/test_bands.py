@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mesocore import bands
-from tests.test_augment import pictures
+from tests.data.test_augmentation import pictures
 
 
 def wave(length: float, side: int = 64) -> torch.Tensor:

@@ -14,7 +14,7 @@ from mesocore.nets.keras_weights import save_keras
 from mesocore.nets.models import parameter_count
 from mesocore.predict import predict
 from tests.factories import write_images
-from tests.test_published import random_model
+from tests.nets.test_keras_weights import random_model
 
 
 @pytest.mark.parametrize("mistake", cousins.COUSINS)

@@ -7,7 +7,7 @@ import torch
 from mesocore import embedding
 from mesocore.core.errors import UserError
 from mesocore.nets.models import build
-from tests.test_augment import pictures
+from tests.data.test_augmentation import pictures
 
 
 @pytest.mark.parametrize("name", ["meso4", "meso4+inverted+eca", "mobilenet_v3_small"])

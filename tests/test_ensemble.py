@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore import card, cli_models, dataset, ensemble, results, train
+from mesocore import card, cli_models, ensemble, results, train
 from mesocore.core.errors import UserError
+from mesocore.data import dataset
 from mesocore.nets.detector import load_detector
 from mesocore.nets.models import build, parameter_count
 from tests.factories import assembled_set

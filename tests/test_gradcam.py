@@ -8,7 +8,7 @@ from torch import nn
 from mesocore import gradcam
 from mesocore.core.errors import UserError
 from mesocore.nets.models import build
-from tests.test_augment import pictures
+from tests.data.test_augmentation import pictures
 
 
 class Bright(nn.Module):

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from mesocore import robustness
-from mesocore.augment import saved
+from mesocore.data.augmentation import saved
 from mesocore.nets.detector import Detector
 from mesocore.nets.models import build
 from mesocore.robustness import SWEEPS
-from tests.test_augment import pictures
+from tests.data.test_augmentation import pictures
 
 
 @pytest.mark.parametrize("name", SWEEPS)

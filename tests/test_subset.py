@@ -6,9 +6,11 @@ import pandas as pd
 import pytest
 import torch
 
-from mesocore import assemble, dataset, subset, train
+from mesocore import subset, train
 from mesocore.core.errors import UserError
-from mesocore.sources import kinds
+from mesocore.data import dataset
+from mesocore.data.assembled_set import AssembledSet, kinds
+from mesocore.data.assembly import assemble
 from tests.factories import write_images
 
 
@@ -26,7 +28,7 @@ def whole(tmp_path_factory):
 
 def test_reals_stay_and_one_kind_of_fake(whole, tmp_path):
     out = subset.of_kinds(whole, tmp_path / "edited", ["edited"])
-    before, after = (dataset.read_manifest(folder) for folder in (whole, out))
+    before, after = (AssembledSet(folder).rows() for folder in (whole, out))
     assert kinds(after).value_counts().to_dict() == {"real": 40, "edited": 20}
     assert after.merge(before, how="inner").shape == after.shape  # splits, groups, hashes
     counts = json.loads((out / "assembly.json").read_text())["counts"]
@@ -42,7 +44,7 @@ def test_it_is_loaded_and_trained_on_like_any_set(whole, tmp_path):
     assert torch.equal(faces.images, all_of_them.images[torch.tensor(rows)])
     history = train.train(train.TrainConfig("meso4", str(out), 1, 64, 8), tmp_path / "run")
     assert len(history) == 1
-    assert dataset.manifest_hash(out) != dataset.manifest_hash(whole)
+    assert AssembledSet(out).manifest_sha256 != AssembledSet(whole).manifest_sha256
 
 
 def test_twice_is_once_and_mistakes_are_named(whole, tmp_path):

@@ -14,8 +14,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mesocore import dataset, devices, loop, schedule, train
+from mesocore import devices, loop, schedule, train
 from mesocore.core.errors import UserError
+from mesocore.data import dataset
 from mesocore.evaluate import point_metrics
 from mesocore.nets.detector import load_detector
 from mesocore.nets.models import CHOSEN, build

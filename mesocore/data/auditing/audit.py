@@ -7,16 +7,17 @@ one that was a JPEG still differ once both are JPEG. So a header that separates 
 matching fails the audit too.
 """
 
-import json
 from pathlib import Path
 
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from mesocore import assemble, leakage, shortcuts, sources, trivial
-from mesocore.audit_report import AuditReport, failed, header_difference, sentence
 from mesocore.core.errors import UserError
 from mesocore.core.images import BadImage, decode, read_bytes
+from mesocore.data.assembled_set import AssembledSet, kinds
+from mesocore.data.assembly import sources
+from mesocore.data.auditing import leakage, shortcuts, trivial_features
+from mesocore.data.auditing.report import AuditReport, failed, header_difference, sentence
 
 SAMPLE = 1500  # images per class; an AUC of 0.7 is then known to within 0.02
 
@@ -28,12 +29,14 @@ def audit(folder: Path, sample: int = SAMPLE, seed: int = 0) -> AuditReport:
     looks at all. Raises `UserError`.
     """
     folder = Path(folder)
-    if not (folder / "assembly.json").exists():
+    if not AssembledSet.exists(folder):
         table = _raw(folder)
         chosen, notes = _sampled(table, sample, seed)
-        scores, failures, more = _before(chosen, None, seed, [*trivial.FAMILIES, "together"])
+        scores, failures, more = _before(
+            chosen, None, seed, [*trivial_features.FAMILIES, "together"]
+        )
         return AuditReport(folder, scores, None, None, failures, [*notes, *more])
-    manifest = assemble.load(folder).manifest
+    manifest = AssembledSet(folder).rows()
     chosen, notes = _sampled(manifest, sample, seed)
     before, failures, more = _before(_with_originals(folder, chosen), folder, seed, ["header"])
     families, table, _ = _measured(chosen, [folder / path for path in chosen["path"]], "after")
@@ -50,7 +53,7 @@ def trivial_baseline(folder: Path, split: str = "test") -> dict[str, float]:
     class and split are used. Empty if a class is missing. Raises `UserError`.
     """
     folder = Path(folder)
-    manifest = assemble.load(folder).manifest
+    manifest = AssembledSet(folder).rows()
     wanted = manifest if split == "all" else manifest[manifest["split"] == split]
     train = manifest[manifest["split"] == "train"]
     if train["label"].nunique() < 2 or wanted["label"].nunique() < 2:
@@ -79,9 +82,8 @@ def _raw(folder: Path) -> pd.DataFrame:
 
 
 def _with_originals(folder: Path, chosen: pd.DataFrame) -> pd.DataFrame:
-    places = json.loads((folder / "assembly.json").read_text())["sources"]
-    split = chosen["origin"].str.split("/", n=1)
-    paths = [str(Path(places[name]) / relative) for name, relative in split]
+    assembled = AssembledSet(folder)
+    paths = [str(assembled.original_path(origin)) for origin in chosen["origin"]]
     return chosen.assign(original_path=paths)
 
 
@@ -110,7 +112,7 @@ def _measured(
         except BadImage:
             return None
 
-    facts, colour, spectrum = trivial.measure(opened, paths, f"audit, {when}")
+    facts, colour, spectrum = trivial_features.extract(opened, paths, f"audit, {when}")
     good = [row is not None for row in facts]
     index = table.index[good]
     facts, colour, spectrum = (
@@ -119,8 +121,8 @@ def _measured(
     )
     if not len(index):
         return {}, table[good], facts
-    families = (trivial.header_features(facts), colour, spectrum)
-    return dict(zip(trivial.FAMILIES, families, strict=True)), table[good], facts
+    families = (trivial_features.header_features(facts), colour, spectrum)
+    return dict(zip(trivial_features.FAMILIES, families, strict=True)), table[good], facts
 
 
 def _before(
@@ -139,9 +141,9 @@ def _before(
             f"{missing} of {len(chosen)} originals cannot be read any more: before matching, only "
             "the header is audited, as recorded in originals.csv"
         )
-        facts = pd.read_csv(folder / "originals.csv", keep_default_na=False).set_index("origin")
+        facts = AssembledSet(folder).originals().set_index("origin")
         facts = facts.loc[chosen["origin"]].set_axis(chosen.index)
-        families, table = {"header": trivial.header_features(facts)}, chosen
+        families, table = {"header": trivial_features.header_features(facts)}, chosen
     scores = _scored(families, table, seed)
     failures = []
     for score in scores:
@@ -168,7 +170,7 @@ def _parts(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     parts = {}
     if table["source"].nunique() > 1:
         parts |= {str(source): rows for source, rows in table.groupby("source")}
-    kind = sources.kinds(table)
+    kind = kinds(table)
     fakes = sorted(set(kind) - {"real"})
     if len(fakes) > 1:
         parts |= {name: table[kind.isin(["real", name])] for name in fakes}

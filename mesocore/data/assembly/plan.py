@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mesocore import layouts, recipe, sources, splits
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
-from mesocore.recipe import Collection, Recipe
-from mesocore.sources import Candidate, Retouch
+from mesocore.data.assembled_set import LABELS
+from mesocore.data.assembly import recipe, sources, splits
+from mesocore.data.assembly.recipe import Collection, Recipe
+from mesocore.data.assembly.sources import Candidate, Retouch
 
 
 @dataclass
@@ -91,7 +92,7 @@ def check_places(folders: Sequence[Path], out: Path) -> None:
 
 
 def _check_classes(labels: set[str], folders: list[Path], unlabelled: int) -> None:
-    for label in recipe.LABELS:
+    for label in LABELS:
         if label not in labels:
             places = ", ".join(map(str, folders))
             more = f" ({unlabelled} files without a label)" if unlabelled else ""
@@ -109,7 +110,7 @@ def _listed(collection: Collection, folder: Path) -> tuple[list[Candidate], list
                 continue
             edit = collection.fakes if place.label == "fake" else ""
             if edit == recipe.CIPLAB:
-                edit = layouts.ciplab_edit(entry.name)
+                edit = sources.ciplab_edit(entry.name)
             found.append(Candidate(entry.path, place.label, collection.name, origin, edit=edit))
     return found, odd
 

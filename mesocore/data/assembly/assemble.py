@@ -1,7 +1,7 @@
 """Sources -> verified, deduplicated, matched, group-split images with a manifest.
 
-Pass 1 (`convert`) makes one matched JPEG per input, with a journal. Pass 2 (`publish`) looks at all
-of them together: exact duplicates, near-duplicates, groups, splits. `assembly.json` is written
+Pass 1 (`convert`) makes one matched JPEG per input, with a journal. Pass 2 (`finalise`) looks at
+all of them together: exact duplicates, near-duplicates, groups, splits. `assembly.json` is written
 last; a folder that has it is complete. Until then `.assembly/` holds the settings and the journals,
 and the same call goes on where the last one stopped, to the same files byte for byte.
 
@@ -19,13 +19,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from mesocore import convert, fetch, plan, publish, splits
 from mesocore.core import files, parallel, runtime
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
-from mesocore.plan import Plan
-from mesocore.recipe import Recipe
-from mesocore.sources import source_names
+from mesocore.data.assembled_set import AssembledSet
+from mesocore.data.assembly import convert, fetch, finalise, plan, splits
+from mesocore.data.assembly.plan import Plan
+from mesocore.data.assembly.recipe import Recipe
+from mesocore.data.assembly.sources import source_names
 
 _WORK = ".assembly"
 
@@ -127,7 +128,7 @@ def merge(out: Path) -> Assembly:
     Raises `UserError` if `out` was not begun, or names the shards that are not done.
     """
     out = Path(os.path.abspath(out))
-    if (out / "assembly.json").exists():
+    if AssembledSet.exists(out):
         assembly = load(out)
         assembly.already_complete = True
         return assembly
@@ -142,7 +143,7 @@ def merge(out: Path) -> Assembly:
             f"first is {left[0].origin}; run the shards that are not done, then merge again"
         )
     try:
-        return _publish(whole, out, None)
+        return _finish(whole, out, None)
     except OSError as error:
         raise UserError(_cannot_write(out, error)) from error
 
@@ -157,22 +158,15 @@ def parse_shard(text: str) -> tuple[int, int]:
 
 def load(out: Path) -> Assembly:
     """A complete assembled set from disk. Raises `UserError` if `out` is not one."""
-    out = Path(out)
-    if not (out / "assembly.json").exists():
-        raise UserError(f"{out} is not an assembled set; make one with: mesocore assemble")
-    return Assembly(
-        out,
-        pd.read_csv(out / "manifest.csv", keep_default_na=False, dtype={"phash": str}),
-        pd.read_csv(out / "rejected.csv", keep_default_na=False),
-        json.loads((out / "assembly.json").read_text())["counts"],
-    )
+    made = AssembledSet(out)
+    return Assembly(made.folder, made.rows(), made.rejected(), made.about["counts"])
 
 
 def _run(
     whole: Plan, out: Path, workers: int | None, progress: bool, shard: tuple[int, int] | None
 ) -> Assembly | Shard:
     try:
-        if (out / "assembly.json").exists():
+        if AssembledSet.exists(out):
             return _complete(out, whole.settings, whole.inputs)
         _open_work(out, whole.settings)
         index, count = shard or (1, 1)
@@ -180,22 +174,23 @@ def _run(
         _convert(part, out, whole.settings, workers, progress, shard)
         if shard:
             return Shard(out, index, count, len(part))
-        return _publish(whole, out, workers)
+        return _finish(whole, out, workers)
     except OSError as error:
         raise UserError(_cannot_write(out, error)) from error
 
 
 def _begun_with(out: Path) -> dict[str, Path]:
     """The folders that a set was begun with: going on needs no network."""
-    for begun in (out / "assembly.json", out / _WORK / "settings.json"):
-        if begun.exists():
-            return {k: Path(v) for k, v in json.loads(begun.read_text())["sources"].items()}
-    return {}
+    if AssembledSet.exists(out):
+        return AssembledSet(out).sources
+    begun = out / _WORK / "settings.json"
+    settings = json.loads(begun.read_text()) if begun.exists() else {"sources": {}}
+    return {name: Path(place) for name, place in settings["sources"].items()}
 
 
-def _publish(whole: Plan, out: Path, workers: int | None) -> Assembly:
+def _finish(whole: Plan, out: Path, workers: int | None) -> Assembly:
     workers = workers or parallel.workers_for(len(whole.candidates))
-    publish.publish(whole, out, _journals(out), workers)
+    finalise.write_set(whole, out, _journals(out), workers)
     shutil.rmtree(out / _WORK)
     return load(out)
 
@@ -210,7 +205,7 @@ def _preparation(size: int, quality: int, native: bool) -> Preparation:
 
 
 def _complete(out: Path, settings: dict, inputs: int) -> Assembly:
-    written = json.loads((out / "assembly.json").read_text())
+    written = AssembledSet(out).about
     _same_settings(out, written, settings)
     if written["counts"]["inputs"] != inputs:
         raise UserError(

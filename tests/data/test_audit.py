@@ -10,10 +10,11 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from mesocore import audit_report, shortcuts, trivial
-from mesocore.assemble import assemble
-from mesocore.audit import audit, trivial_baseline
 from mesocore.core.errors import UserError
+from mesocore.data.assembly.assemble import assemble
+from mesocore.data.auditing import shortcuts, trivial_features
+from mesocore.data.auditing.audit import audit, trivial_baseline
+from mesocore.data.auditing.report import HEADER_LIMIT, PIXEL_LIMIT
 from tests.conftest import fill, picture
 
 COUNT = 40
@@ -73,7 +74,7 @@ def test_one_class_enlarged_shows_in_the_spectrum_after_matching(tmp_path):
         image = picture(seed, 80).resize((128, 128))
         image.save(tmp_path / f"faces/fake/{seed}.png")
     report = audit(assembled(tmp_path / "faces", size=128))
-    assert auc(report.after, "spectrum") > audit_report.PIXEL_LIMIT and report.exit_code == 4
+    assert auc(report.after, "spectrum") > PIXEL_LIMIT and report.exit_code == 4
     assert any(text.startswith("spectrum after matching") for text in report.failures)
 
 
@@ -204,7 +205,7 @@ def test_what_cannot_be_audited_is_one_line(matched, tmp_path):
     ):
         with pytest.raises(UserError, match=message):
             audit(folder)
-    with pytest.raises(UserError, match="is not an assembled set"):
+    with pytest.raises(UserError, match="is no assembled set"):
         trivial_baseline(matched)
 
 
@@ -213,7 +214,7 @@ def test_the_trivial_baseline_is_scored_on_other_images(tmp_path):
     fill(tmp_path / "faces/fake", COUNT, first=1000, quality=5)
     folder = assembled(tmp_path / "faces")
     result = trivial_baseline(folder)
-    assert list(result) == [*trivial.FAMILIES, "together"]
+    assert list(result) == [*trivial_features.FAMILIES, "together"]
     assert result["together"] > 0.9
     edit_manifest(folder, lambda t: t.update({"split": t["split"].replace("test", "train")}))
     assert trivial_baseline(folder) == {}
@@ -223,8 +224,8 @@ def test_spectrum_finds_a_wave_where_it_is():
     x = np.arange(128)
     wave = 127 + 60 * np.sin(2 * np.pi * 0.25 * x)[None].repeat(128, axis=0)
     image = Image.fromarray(wave.astype(np.uint8)).convert("RGB")
-    features = trivial.spectrum_features(image)
-    assert len(features) == trivial.BINS
+    features = trivial_features.spectrum_features(image)
+    assert len(features) == trivial_features.BINS
     assert max(features, key=features.get) == "0.250 cycles/px"
 
 
@@ -239,4 +240,4 @@ def test_weighted_auc_is_scikit_learns():
 
 def test_real_faces_of_one_history_have_no_header_shortcut(real_faces):
     report = audit(real_faces / "openforensics")
-    assert auc(report.before, "header") <= audit_report.HEADER_LIMIT
+    assert auc(report.before, "header") <= HEADER_LIMIT

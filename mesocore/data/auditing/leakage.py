@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mesocore import duplicates
 from mesocore.core import files, parallel, runtime
+from mesocore.data.assembly import duplicates
 
 
 @dataclass

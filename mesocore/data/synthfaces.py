@@ -27,10 +27,10 @@ from PIL import Image
 from mesocore.core import files, runtime
 from mesocore.core.errors import UserError
 from mesocore.core.images import encode_jpeg
+from mesocore.data.assembled_set import GENERATED, mask_path
 from mesocore.faces import rendering, stylegan
 from mesocore.faces.landmarks import Face
 from mesocore.faces.random_edits import Donor, retouch
-from mesocore.sources import GENERATED
 
 SIZE = rendering.SIZE  # pixels a side
 WORKERS = 2
@@ -123,7 +123,7 @@ def _in_processes(out: Path, steps: int, job: dict, progress: bool) -> None:
 
     Programs rather than `multiprocessing`, which would import the caller's main script again.
     """
-    task = [sys.executable, "-m", "mesocore.embedded", str(out), json.dumps(job), str(CHUNK)]
+    task = [sys.executable, "-m", "mesocore.data.synthfaces", str(out), json.dumps(job), str(CHUNK)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     workers = [
         subprocess.Popen([*task, str(k)], env=environment, stderr=subprocess.PIPE, text=True)
@@ -170,11 +170,6 @@ def _chunk(out: Path, first: int, chunk: int, count: int, size: int, set_seed: i
                 files.write_bytes(out / mask_path(row["path"]), _png(mask))
             rows.append(row)
     files.write_json(note, rows)
-
-
-def mask_path(path: str) -> str:
-    """Where the mask of an edited image lies, both relative to the raw folder."""
-    return f"masks/{path.removesuffix('.jpg')}.png"
 
 
 def _png(mask: np.ndarray) -> bytes:

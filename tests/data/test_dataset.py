@@ -9,10 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from mesocore import dataset, embedded, packed
-from mesocore.assemble import assemble
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
+from mesocore.data import cache, dataset, synthfaces, tiers
+from mesocore.data.assembled_set import SPLITS, AssembledSet
+from mesocore.data.assembly.assemble import assemble
 from tests.factories import assembled_set
 
 
@@ -32,7 +33,7 @@ def test_images_and_labels_follow_the_manifest(faces):
 
 
 def test_splits_are_disjoint_and_together_are_all(faces):
-    paths = [set(dataset.load(faces, split).table["path"]) for split in dataset.SPLITS]
+    paths = [set(dataset.load(faces, split).table["path"]) for split in SPLITS]
     assert sum(map(len, paths)) == len(set.union(*paths)) == len(dataset.load(faces, "all"))
 
 
@@ -52,18 +53,18 @@ def test_a_changed_manifest_never_meets_an_old_cache(faces):
 
 
 def test_processes_pack_the_same_cache(faces, tmp_path, monkeypatch):
-    paths = [faces / path for path in dataset.read_manifest(faces)["path"]]
-    monkeypatch.setattr(packed, "_BLOCK", 4)
+    paths = [faces / path for path in AssembledSet(faces).rows()["path"]]
+    monkeypatch.setattr(cache, "_BLOCK", 4)
     for workers in (1, 2):
-        monkeypatch.setattr(packed, "workers_for", lambda _, workers=workers: workers)
-        packed.pack(paths, tmp_path / f"cache{workers}/all.npy", Preparation(64, quality=None), 64)
+        monkeypatch.setattr(cache, "workers_for", lambda _, workers=workers: workers)
+        cache.pack(paths, tmp_path / f"cache{workers}/all.npy", Preparation(64, quality=None), 64)
     pixels = np.load(tmp_path / "cache1/all.npy")
     assert (tmp_path / "cache2/all.npy").read_bytes() == (tmp_path / "cache1/all.npy").read_bytes()
     assert np.array_equal(pixels, dataset.load(faces, "all").images)
 
 
 def test_a_full_disk_is_noticed_before_packing(faces, monkeypatch):
-    monkeypatch.setattr(packed, "free_bytes", lambda _: 1000)
+    monkeypatch.setattr(cache, "free_bytes", lambda _: 1000)
     with pytest.raises(UserError, match="packed cache .* make room"):
         dataset.load(faces, "train")
     assert {p.suffix for p in (faces / ".cache").iterdir()} <= {""}  # the lock alone
@@ -72,7 +73,7 @@ def test_a_full_disk_is_noticed_before_packing(faces, monkeypatch):
 def test_of_two_that_want_a_cache_one_packs_it_and_the_other_waits(faces, monkeypatch):
     both, packers = threading.Barrier(2), []
 
-    def write(*arguments, original=packed._write):
+    def write(*arguments, original=cache._write):
         packers.append(threading.current_thread())
         time.sleep(0.2)  # longer than the other takes to get here, were there no lock
         original(*arguments)
@@ -81,7 +82,7 @@ def test_of_two_that_want_a_cache_one_packs_it_and_the_other_waits(faces, monkey
         both.wait()
         return dataset.load(faces, "val").images
 
-    monkeypatch.setattr(packed, "_write", write)
+    monkeypatch.setattr(cache, "_write", write)
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(load, range(2))
     assert len(packers) == 1 and torch.equal(one, other)
@@ -95,12 +96,12 @@ def test_a_split_stays_on_the_cpu_or_moves_where_there_is_room(faces, monkeypatc
 
 
 def test_the_full_tier_says_how_it_is_built(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(tiers, "project_root", lambda: tmp_path)
     with pytest.raises(UserError, match="mesocore assemble data/recipes/150k.yaml"):
-        dataset.resolve("150k")
+        tiers.resolve("150k")
     assembled_set(tmp_path / "data", per_class=5)
     (tmp_path / "data/set").rename(tmp_path / "data/150k")
-    assert dataset.resolve("150k") == tmp_path / "data/150k"
+    assert tiers.resolve("150k").folder == tmp_path / "data/150k"
 
 
 def test_a_cache_that_was_cut_short_is_not_used(faces):
@@ -117,26 +118,30 @@ def test_writing_into_a_batch_leaves_the_cache_alone(faces):
     assert torch.equal(dataset.load(faces, "val").images, before)
 
 
-def test_an_embedded_set_of_an_earlier_version_is_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "project_root", lambda: tmp_path)
-    first = dataset.resolve("synthfaces", count=8)
-    manifest = dataset.manifest_hash(first)
-    stamp = (first / "manifest.csv").stat().st_mtime_ns
-    assert dataset.resolve("synthfaces", count=8) == first
-    assert (first / "manifest.csv").stat().st_mtime_ns == stamp
-    monkeypatch.setattr(embedded, "version", lambda: "3")
-    again = dataset.resolve("synthfaces", count=8)
-    assert again == first and (again / "manifest.csv").stat().st_mtime_ns > stamp
-    assert dataset.manifest_hash(again) == manifest
-    assert [p.name for p in (tmp_path / "data/synthfaces-8-raw").iterdir()] == ["3"]
+def test_an_embedded_set_of_another_version_is_set_aside_not_removed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(tiers, "project_root", lambda: tmp_path)
+    first = tiers.resolve("synthfaces", count=8)
+    manifest, version = first.manifest_sha256, synthfaces.version()
+    stamp = (first.folder / "manifest.csv").stat().st_mtime_ns
+    assert tiers.resolve("synthfaces", count=8).folder == first.folder
+    assert (first.folder / "manifest.csv").stat().st_mtime_ns == stamp
+    monkeypatch.setattr(synthfaces, "version", lambda: "3")
+    again = tiers.resolve("synthfaces", count=8)
+    assert again.folder == first.folder and again.manifest_sha256 == manifest
+    assert (again.folder / "manifest.csv").stat().st_mtime_ns > stamp
+    aside = first.folder.with_name(f"synthfaces-8-by-{version}")
+    assert aside.name in capsys.readouterr().err
+    assert AssembledSet(aside).manifest_sha256 == manifest
+    raw = {p.name for p in (tmp_path / "data/synthfaces-8-raw").iterdir()}
+    assert raw == {version, "3"}
 
 
 def test_masks_are_found_beside_the_source(tmp_path):
-    embedded.build_raw(tmp_path / "raw", 8, 64, progress=False)
+    synthfaces.build_raw(tmp_path / "raw", 8, 64, progress=False)
     out = assemble([tmp_path / "raw"], tmp_path / "set", size=96, progress=False).out
-    rows = dataset.read_manifest(out).set_index("origin", drop=False)
-    assert dataset.mask(out, rows.loc["raw/real/000000.jpg"]) is None
-    mask = dataset.mask(out, rows.loc["raw/fake/e000000.jpg"])
+    rows = AssembledSet(out).rows().set_index("origin", drop=False)
+    assert AssembledSet(out).mask(rows.loc["raw/real/000000.jpg"]) is None
+    mask = AssembledSet(out).mask(rows.loc["raw/fake/e000000.jpg"])
     assert mask.shape == (96, 96) and mask.dtype == bool and 0 < mask.mean() < 0.9
 
 
@@ -144,4 +149,4 @@ def test_mistakes_are_named(faces, tmp_path):
     with pytest.raises(UserError, match="'testing'.*train, val, test, all"):
         dataset.load(faces, "testing")
     with pytest.raises(UserError, match="is no assembled set"):
-        dataset.resolve(tmp_path)
+        tiers.resolve(tmp_path)

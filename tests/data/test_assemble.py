@@ -16,12 +16,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesocore import assemble as assembling
-from mesocore import convert, duplicates, splits
-from mesocore.assemble import assemble, load
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file
 from mesocore.core.images import Preparation, encode_jpeg, open_rgb, prepare
+from mesocore.data.assembled_set import MANIFEST
+from mesocore.data.assembly import assemble as assembling
+from mesocore.data.assembly import convert, duplicates, splits
+from mesocore.data.assembly.assemble import assemble, load
 from tests.conftest import fill, picture
 
 
@@ -55,7 +56,7 @@ def test_every_input_is_accounted_for(source, tmp_path):
 def test_manifest_tells_the_truth(source, tmp_path):
     out = tmp_path / "out"
     table = build(source, out).manifest
-    assert list(table.columns) == assembling.publish.MANIFEST
+    assert list(table.columns) == MANIFEST
     on_disk = {p.relative_to(out).as_posix() for p in out.glob("images/*/*")}
     assert set(table["path"]) == on_disk
     for row in table.itertuples():
@@ -303,7 +304,7 @@ def test_other_settings_or_other_inputs_need_another_folder(source, tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-from mesocore.assemble import assemble
+from mesocore.data.assembly.assemble import assemble
 assemble([Path(sys.argv[1])], Path(sys.argv[2]), size=64, workers=2)
 """
 
@@ -366,7 +367,9 @@ def test_interrupted_between_the_last_files(source, tmp_path, monkeypatch, step)
 
 def test_a_torn_journal_and_a_changed_source_are_noticed(source, tmp_path, monkeypatch):
     out = tmp_path / "out"
-    monkeypatch.setattr(assembling.publish, "publish", lambda *_: (_ for _ in ()).throw(KeyError))
+    monkeypatch.setattr(
+        assembling.finalise, "write_set", lambda *_: (_ for _ in ()).throw(KeyError)
+    )
     with pytest.raises(KeyError):
         build(source, out)
     monkeypatch.undo()

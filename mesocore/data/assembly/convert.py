@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mesocore import duplicates
 from mesocore.core.files import write_bytes
 from mesocore.core.images import (
     MIN_SIDE,
@@ -28,8 +27,9 @@ from mesocore.core.images import (
     read_bytes,
 )
 from mesocore.core.parallel import in_parallel
+from mesocore.data.assembly import duplicates
+from mesocore.data.assembly.sources import Candidate
 from mesocore.faces.random_edits import Donor, retouch
-from mesocore.sources import Candidate
 
 CHUNK = 32  # files a worker takes at a time: about 0.1 s of work
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mesocore import leakage
-from mesocore.shortcuts import Score
+from mesocore.data.auditing import leakage
+from mesocore.data.auditing.shortcuts import Score
 
 # A header has no business with the label. Pixel statistics have some, as forgery leaves a trace
 # in them (up to .79 together on matched sets of real faces). Planted mismatches on photographs gave

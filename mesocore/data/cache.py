@@ -20,11 +20,6 @@ _BLOCK = 64  # images that a process packs at a time
 _LOCK = "lock"
 
 
-def cache_file(folder: Path, split: str, size: int, manifest_sha256: str) -> Path:
-    """Where the cache of a split at `size` px is; another manifest has another name."""
-    return folder / ".cache" / f"{split}-{size}-{manifest_sha256[:12]}.npy"
-
-
 def pack(paths: Sequence[Path], cache: Path, prep: Preparation, size: int) -> None:
     """Decodes `paths` by `prep` into `cache`, uint8 `(N, 3, size, size)`, and drops stale caches.
 

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesocore import archive, convert, fetch, layouts, plan, recipe
-from mesocore.assemble import assemble_recipe, load, merge
 from mesocore.core.errors import UserError
+from mesocore.data.assembly import convert, fetch, plan, recipe, sources
+from mesocore.data.assembly.assemble import assemble_recipe, load, merge
 from tests.conftest import fill, picture
-from tests.test_assemble import tree
+from tests.data.test_assemble import tree
 
-RECIPES = Path(__file__).resolve().parents[1] / "data/recipes"
+RECIPES = Path(__file__).resolve().parents[2] / "data/recipes"
 CIPLAB = ("easy_1_1000", "easy_2_0110", "mid_3_1111", "hard_4_0001")
 
 
@@ -188,7 +188,7 @@ def test_an_archive_cannot_leave_its_folder(name, tmp_path):
         file.writestr("fine.jpg", b"1")
         file.writestr(name, b"2")
     with pytest.raises(UserError, match="leaves the folder"):
-        archive.unpack(tmp_path / "x.zip", tmp_path / "in/out")
+        fetch.unpack(tmp_path / "x.zip", tmp_path / "in/out")
     assert not (tmp_path / "in/out").exists() and not list(tmp_path.rglob("outside.jpg"))
 
 
@@ -203,16 +203,16 @@ def test_links_bombs_torn_archives_and_full_disks_are_refused(tmp_path, monkeypa
     whole = zipped("whole.zip", "a.jpg", bytes(range(256)) * 40)
     torn = tmp_path / "torn.zip"
     torn.write_bytes(whole.read_bytes()[:-30])
-    monkeypatch.setattr(archive, "_SLACK", 0)
+    monkeypatch.setattr(fetch, "_SLACK", 0)
     for file, message in ((zipped("link.zip", link, b"/etc"), "is a link"),
                           (zipped("bomb.zip", "zeros", bytes(2**22)), "grows beyond"),
                           (torn, "is no whole zip")):  # fmt: skip
         with pytest.raises(UserError, match=message):
-            archive.unpack(file, tmp_path / "out")
+            fetch.unpack(file, tmp_path / "out")
         assert not (tmp_path / "out").exists()
-    monkeypatch.setattr(archive.runtime, "free_bytes", lambda _: 10)
+    monkeypatch.setattr(fetch.files, "free_bytes", lambda _: 10)
     with pytest.raises(UserError, match="make room"):
-        archive.unpack(whole, tmp_path / "out")
+        fetch.unpack(whole, tmp_path / "out")
 
 
 def test_a_download_explains_account_network_and_room(published, tmp_path, monkeypatch):
@@ -257,7 +257,7 @@ def test_sources_on_disk_are_named_by_their_collection(tmp_path):
                                             ("mid_1_0000.jpg", "mid"), ("fake_7.jpg", ""),
                                             ("easy_1_111.jpg", "")])  # fmt: skip
 def test_part_digits(name, edit):
-    assert layouts.ciplab_edit(name) == edit
+    assert sources.ciplab_edit(name) == edit
 
 
 def test_an_edit_of_a_broken_photograph_is_rejected(published, tmp_path):

@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from mesocore import splits
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
+from mesocore.data.assembled_set import LABELS, SPLITS
+from mesocore.data.assembly import splits
 from mesocore.faces.landmarks import Face
 
-CIPLAB = "ciplab"  # `fakes` of a collection whose file names say what was done (layouts.py)
+CIPLAB = "ciplab"  # `fakes` of a collection whose file names say what was done (sources.py)
 EDITS = "edits"  # the source name of edits that assembly makes itself
-LABELS = ("real", "fake")
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,8 @@ def _preparation(node: _Node) -> Preparation:
 
 
 def _shares(node: _Node) -> tuple[float, float, float]:
-    node.only(*splits.SPLITS)
-    shares = tuple(node.get(name, (int, float), "a share from 0 to 1") for name in splits.SPLITS)
+    node.only(*SPLITS)
+    shares = tuple(node.get(name, (int, float), "a share from 0 to 1") for name in SPLITS)
     try:
         return splits.check(tuple(map(float, shares)))
     except UserError:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mesocore.augment import NAMES, augment, parse
 from mesocore.core.errors import UserError
+from mesocore.data.augmentation import NAMES, augment, parse
 
 
 def pictures(count: int = 40) -> torch.Tensor:

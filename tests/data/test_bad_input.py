@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mesocore import assemble as assembling
-from mesocore import convert
-from mesocore.assemble import Assembly, assemble
 from mesocore.core import files, images
 from mesocore.core.errors import UserError
+from mesocore.data import assembled_set
+from mesocore.data.assembly import assemble as assembling
+from mesocore.data.assembly import convert
+from mesocore.data.assembly.assemble import Assembly, assemble
 from tests.conftest import fill, picture
 
 
@@ -246,7 +247,7 @@ def test_a_full_disk_is_one_line_and_can_be_resumed(source, tmp_path, monkeypatc
     elif victim == "journal":
         monkeypatch.setattr(convert, "open", full_journal, raising=False)
     else:
-        monkeypatch.setattr(assembling.publish, "write_csv", full_table)
+        monkeypatch.setattr(assembled_set, "_write_csv", full_table)
     with pytest.raises(
         UserError, match="the disk of .*out is full; .*same command again"
     ) as caught:

@@ -10,6 +10,7 @@ column `group` or `base_photo_group`, and optionally `edit`.
 """
 
 import os
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,8 @@ LABELS = {
 }  # fmt: skip
 _GROUPS = "groups.csv"
 _MASKS = "masks"
-GENERATED = "generated"  # the `edit` of a fake that is nobody's photograph
+REPLACED_PARTS = ("left eye", "right eye", "nose", "mouth")  # in the order of ciplab's digits
+_CIPLAB = re.compile(r"(easy|mid|hard)_\d+_([01]{4})\.\w+")
 
 
 @dataclass(frozen=True)
@@ -166,13 +168,6 @@ def _with_groups(candidates: list, folder: Path, relative: str, name: str) -> li
     return grouped
 
 
-def kinds(table: pd.DataFrame) -> pd.Series:
-    """What made each image of a manifest: "real", "generated", "edited", or "fake" if unknown."""
-    edit = table["edit"] if "edit" in table else pd.Series("", index=table.index)
-    kind = edit.where(edit.isin(["", GENERATED]), "edited").replace("", "fake")
-    return kind.mask(table["label"] == "real", "real").rename("kind")
-
-
 def source_names(folders: list[Path]) -> dict[Path, str]:
     """A distinct name for each folder: its own, with parents put before it where names are equal.
 
@@ -192,3 +187,26 @@ def source_names(folders: list[Path]) -> dict[Path, str]:
         if max(Counter(names.values()).values()) == 1:
             return names
         depth += 1
+
+
+def ciplab_name(name: str) -> tuple[str, list[str]] | None:
+    """Difficulty and replaced parts in the file name of a composite, None for any other name.
+
+    ciplab ("real and fake face detection") names a fake `easy_100_1010.jpg`: how hard its makers
+    found it to tell, a number, and for the left eye, the right eye, the nose and the mouth a 1
+    where the part was replaced by somebody else's.
+    """
+    found = _CIPLAB.fullmatch(name)
+    if not found:
+        return None
+    digits = zip(REPLACED_PARTS, found[2], strict=True)
+    return found[1], [part for part, digit in digits if digit == "1"]
+
+
+def ciplab_edit(name: str) -> str:
+    """The manifest's `edit` for the file name of a ciplab fake: "easy+left eye+nose".
+
+    A name of another form is "", as for any fake of which nothing is known.
+    """
+    difficulty, parts = ciplab_name(name) or ("", [])
+    return "+".join([difficulty, *parts])

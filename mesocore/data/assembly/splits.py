@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mesocore.core.errors import UserError
-
-SPLITS = ("train", "val", "test")
+from mesocore.data.assembled_set import SPLITS
 
 
 def parse(text: str) -> tuple[float, float, float]:

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mesocore import embedded, sources
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file
 from mesocore.core.images import encode_jpeg
+from mesocore.data import synthfaces
+from mesocore.data.assembly import sources
 from mesocore.faces import rendering, stylegan
 
 COUNT, SIZE = 32, 64
@@ -25,7 +26,7 @@ COUNT, SIZE = 32, 64
 @pytest.fixture(scope="module")
 def raw(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("embedded") / "synthfaces"
-    embedded.build_raw(out, COUNT, SIZE, progress=False)
+    synthfaces.build_raw(out, COUNT, SIZE, progress=False)
     return out
 
 
@@ -72,7 +73,7 @@ def test_an_edit_is_with_its_original_and_has_an_exact_mask(raw):
     originals = table.loc[edited["original"]]
     assert (originals["group"].values == edited["group"]).all()
     for path, row in edited.iterrows():
-        mask = np.asarray(Image.open(raw / embedded.mask_path(path))) > 0
+        mask = np.asarray(Image.open(raw / synthfaces.mask_path(path))) > 0
         fake, real = (np.asarray(Image.open(raw / p)).astype(int) for p in (path, row["original"]))
         change = np.abs(fake - real).max(2)
         assert 0.01 <= mask.mean() < 0.7
@@ -105,8 +106,8 @@ def test_a_real_is_the_published_photograph_saved_once_more(raw):
 def test_processes_and_interruptions_change_no_byte(raw, tmp_path, monkeypatch):
     out = tmp_path / "synthfaces"
     code = (
-        "import sys; from pathlib import Path; from mesocore import embedded; embedded.CHUNK = 1\n"
-        f"embedded.build_raw(Path(sys.argv[1]), {COUNT}, {SIZE}, progress=False)"
+        "import sys; from pathlib import Path; from mesocore.data import synthfaces\n"
+        f"synthfaces.CHUNK = 1; synthfaces.build_raw(Path(sys.argv[1]), {COUNT}, {SIZE}, progress=False)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(out)], start_new_session=True)
     deadline = time.monotonic() + 120
@@ -116,30 +117,30 @@ def test_processes_and_interruptions_change_no_byte(raw, tmp_path, monkeypatch):
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     assert not (out / "groups.csv").exists()
-    monkeypatch.setattr(embedded, "CHUNK", 1)
-    monkeypatch.setattr(embedded, "WORKERS", 10)  # too many for 8 steps: it goes on in this process
-    embedded.build_raw(out, COUNT, SIZE, progress=False)
+    monkeypatch.setattr(synthfaces, "CHUNK", 1)
+    monkeypatch.setattr(synthfaces, "WORKERS", 10)  # too many for 8 steps: this process goes on
+    synthfaces.build_raw(out, COUNT, SIZE, progress=False)
     assert contents(out) == contents(raw)
 
 
 def test_a_complete_set_is_not_made_again(raw):
     before = {path: path.stat().st_mtime_ns for path in raw.rglob("*")}
-    embedded.build_raw(raw, COUNT, SIZE, progress=False)
+    synthfaces.build_raw(raw, COUNT, SIZE, progress=False)
     assert {path: path.stat().st_mtime_ns for path in raw.rglob("*")} == before
 
 
 def test_another_seed_is_another_set(raw, tmp_path):
-    embedded.build_raw(tmp_path / "other", 2, SIZE, seed=1, progress=False)
+    synthfaces.build_raw(tmp_path / "other", 2, SIZE, seed=1, progress=False)
     assert not set(contents(tmp_path / "other").values()) & set(contents(raw).values())
 
 
 def test_mistakes_are_named(raw, tmp_path):
     with pytest.raises(UserError, match="count 1"):
-        embedded.build_raw(tmp_path / "a", 1, SIZE)
+        synthfaces.build_raw(tmp_path / "a", 1, SIZE)
     with pytest.raises(UserError, match="size 63"):
-        embedded.build_raw(tmp_path / "a", 4, 63)
+        synthfaces.build_raw(tmp_path / "a", 4, 63)
     with pytest.raises(UserError, match="size 256 is too large"):
-        embedded.build_raw(tmp_path / "a", 4, 256)
+        synthfaces.build_raw(tmp_path / "a", 4, 256)
     with pytest.raises(UserError, match="holds another set"):
-        embedded.build_raw(raw, COUNT + 2, SIZE)
+        synthfaces.build_raw(raw, COUNT + 2, SIZE)
     assert not (tmp_path / "a").exists()

@@ -87,7 +87,7 @@ def _rings(side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return ring, np.maximum(np.bincount(ring, minlength=BINS + 1)[:BINS], 1), np.outer(hann, hann)
 
 
-def measure(opener, items: list, description: str) -> tuple[list, list, list]:
+def extract(opener, items: list, description: str) -> tuple[list, list, list]:
     """`opener(item)` -> (RGB image, header facts) or None, for all items, on two threads.
 
     Returns the rows of facts, colour and spectrum features; None where the opener gave None.

@@ -1,0 +1,224 @@
+"""An assembled set on disk: the only place that reads and writes its files.
+
+    manifest.csv    one row an image: `MANIFEST`
+    rejected.csv    every input that was left out: `REJECTED`
+    originals.csv   what the header of each accepted original said: `ORIGINALS`
+    assembly.json   settings, sources, counts and hash; written last, so a set that has it is whole
+    images/         the matched images
+    .cache/         decoded images, made anew whenever it is missing (cache.py)
+
+Names are text whatever they look like: a source folder called `NA` or `007` is read back as that.
+"""
+
+import functools
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from mesocore.core.errors import UserError
+from mesocore.core.files import sha256_file, write_json, write_text
+from mesocore.core.images import Preparation
+
+SPLITS = ("train", "val", "test")
+LABELS = ("real", "fake")
+GENERATED = "generated"  # the `edit` of a fake that is nobody's photograph
+MANIFEST = [
+    "path", "label", "source", "group", "split", "sha256", "phash", "width", "height", "origin",
+    "edit",
+]  # fmt: skip
+REJECTED = ["origin", "label", "source", "reason"]
+ORIGINALS = [
+    "origin", "format", "bytes", "width", "height", "mode", "progressive", "quantisation", "tables",
+    "exif", "icc", "original",
+]  # fmt: skip
+_TYPES = {"width": np.int64, "height": np.int64, "bytes": np.int64, "quantisation": float,
+          "progressive": bool, "exif": bool, "icc": bool}  # fmt: skip
+_ABOUT = "assembly.json"
+
+
+class AssembledSet:
+    """A complete assembled set in `folder`. Raises `UserError` if there is none.
+
+    Tables are read from disk at every call, so they say what is there now.
+    """
+
+    def __init__(self, folder: "str | Path | AssembledSet"):
+        self.folder = Path(folder)
+        if not self.exists(self.folder):
+            raise UserError(f"{self.folder} is no assembled set; make one: "
+                            f"mesocore assemble {self.folder} --out NEW_FOLDER")  # fmt: skip
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __repr__(self) -> str:
+        return f"AssembledSet({str(self.folder)!r})"
+
+    @staticmethod
+    def exists(folder: str | Path) -> bool:
+        """True if `folder` holds a complete set: its last file, `assembly.json`, is there."""
+        return (Path(folder) / _ABOUT).is_file()
+
+    @property
+    def name(self) -> str:
+        """The folder's name, by which records call the set."""
+        return self.folder.name
+
+    @functools.cached_property
+    def about(self) -> dict:
+        """assembly.json: preparation, split, seed, sources, recipe if any, counts, versions."""
+        return json.loads((self.folder / _ABOUT).read_text())
+
+    @property
+    def sources(self) -> dict[str, Path]:
+        """Name of each source -> the folder that it was read from."""
+        return {name: Path(place) for name, place in self.about["sources"].items()}
+
+    @property
+    def preparation(self) -> Preparation:
+        """How the images were prepared: what a new image must go through before the model."""
+        return Preparation.from_dict(self.about["preparation"])
+
+    @property
+    def manifest_sha256(self) -> str:
+        """SHA-256 of the manifest as it is now: what a model was trained or measured on."""
+        return sha256_file(self.folder / "manifest.csv")
+
+    def rows(self, split: str = "all") -> pd.DataFrame:
+        """The manifest's rows of one split (`train`, `val`, `test`) or of `all`: `MANIFEST`.
+
+        Raises `UserError` for another word or an empty split.
+        """
+        if split not in (*SPLITS, "all"):
+            raise UserError(
+                f"no split is called {split!r}; choose one of: {', '.join(SPLITS)}, all"
+            )
+        table = self._table("manifest.csv")
+        if split != "all":
+            table = table[table["split"] == split].reset_index(drop=True)
+        if table.empty:
+            raise UserError(f"{self.folder}: the {split} split is empty; assemble more images")
+        return table
+
+    def rejected(self) -> pd.DataFrame:
+        """What was left out, and why: `REJECTED`, sorted by origin."""
+        return self._table("rejected.csv")
+
+    def originals(self) -> pd.DataFrame:
+        """The headers of the accepted originals, as assembly saw them: `ORIGINALS`."""
+        return self._table("originals.csv")
+
+    def original_path(self, origin: str) -> Path:
+        """Where the original with this `origin` was read from; it may be gone."""
+        source, _, relative = origin.partition("/")
+        return self.sources[source] / relative
+
+    def parameters(self) -> pd.DataFrame | None:
+        """What a program drew each image from, indexed by `origin`; None if no source says it.
+
+        The rows of every source's params.csv (synthfaces.py).
+        """
+        found = []
+        for source, place in self.sources.items():
+            file = place / "params.csv"
+            if file.is_file():
+                table = pd.read_csv(file)
+                found.append(table.set_index(source + "/" + table["path"]))
+        return pd.concat(found) if found else None
+
+    def mask(self, row: pd.Series) -> np.ndarray | None:
+        """The pixels that an edit changed, bool `(S, S)`, for a manifest row; None if unknown.
+
+        The embedded set keeps masks beside its source (`mask_path`).
+        """
+        source, _, relative = row["origin"].partition("/")
+        path = self.sources.get(source, Path()) / mask_path(relative)
+        if not path.is_file():
+            return None
+        size = self.preparation.size
+        with Image.open(path) as image:
+            return np.asarray(image.resize((size, size), Image.Resampling.NEAREST)) > 0
+
+    def cache_file(self, split: str, size: int) -> Path:
+        """Where the packed cache of a split at `size` px is; another manifest has another name."""
+        return self.folder / ".cache" / f"{split}-{size}-{self.manifest_sha256[:12]}.npy"
+
+    @classmethod
+    def write(
+        cls,
+        folder: Path,
+        about: dict,
+        *,
+        manifest: pd.DataFrame,
+        rejected: pd.DataFrame,
+        originals: pd.DataFrame,
+        card: Callable[[dict], str] | None = None,
+    ) -> "AssembledSet":
+        """Writes the tables, adds counts and the manifest's hash to `about`, and completes the set.
+
+        Images are there already. Columns beyond those of each table are left out. `card` makes
+        README.md from what goes into assembly.json.
+        """
+        write_rejected(folder, rejected)
+        _write_csv(folder / "manifest.csv", manifest[MANIFEST])
+        _write_csv(folder / "originals.csv", originals[ORIGINALS])
+        known = {
+            "counts": counts(manifest, rejected),
+            "manifest_sha256": sha256_file(folder / "manifest.csv"),
+        }
+        versions = {"versions": about["versions"]} if "versions" in about else {}
+        settings = {key: value for key, value in about.items() if key not in {*known, *versions}}
+        about = settings | known | versions
+        if card:
+            write_text(folder / "README.md", card(about))
+        write_json(folder / _ABOUT, about)
+        return cls(folder)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        path = self.folder / name
+        columns = pd.read_csv(path, nrows=0).columns
+        types = {column: _TYPES.get(column, str) for column in columns}
+        return pd.read_csv(path, keep_default_na=False, dtype=types)
+
+
+def write_rejected(folder: Path, rejected: pd.DataFrame) -> None:
+    """rejected.csv alone: a set that cannot be completed says why."""
+    _write_csv(folder / "rejected.csv", rejected[REJECTED])
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    half = path.with_name(f".{path.name}.tmp")
+    table.to_csv(half, index=False, lineterminator="\n")  # a part at a time: memory stays flat
+    os.replace(half, path)
+
+
+def counts(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict:
+    """`inputs` = `accepted` + `rejected`, `reasons`, `groups`, and `splits` by label."""
+    by_split = pd.crosstab(manifest["split"], manifest["label"])
+    by_split = by_split.reindex(SPLITS, fill_value=0)[list(LABELS)]
+    reasons = rejected["reason"].str.split(":").str[0].value_counts()
+    return {
+        "inputs": len(manifest) + len(rejected),
+        "accepted": len(manifest),
+        "rejected": len(rejected),
+        "reasons": {text: int(number) for text, number in sorted(reasons.items())},
+        "groups": int(manifest["group"].nunique()),
+        "splits": {name: {k: int(v) for k, v in row.items()} for name, row in by_split.iterrows()},
+    }
+
+
+def mask_path(path: str) -> str:
+    """Where the mask of an edited image lies, both relative to the folder of its source."""
+    return f"masks/{path.removesuffix('.jpg')}.png"
+
+
+def kinds(table: pd.DataFrame) -> pd.Series:
+    """What made each image of a manifest: "real", "generated", "edited", or "fake" if unknown."""
+    edit = table["edit"] if "edit" in table else pd.Series("", index=table.index)
+    kind = edit.where(edit.isin(["", GENERATED]), "edited").replace("", "fake")
+    return kind.mask(table["label"] == "real", "real").rename("kind")

@@ -1,0 +1,1 @@
+"""Doubting a set: does a trivial feature give the label away, does anything cross a split?"""

@@ -1,0 +1,111 @@
+"""From an assembled set to tensors: decoding once into a packed cache, then batches.
+
+A packed cache is one NumPy file per split and size. Its name carries the hash of the manifest as it
+is now, so a set that was assembled anew, or whose manifest was edited, never meets an old cache. It
+is mapped, not read: memory stays flat, and the system keeps what fits. On a GPU with room a split
+is kept there (`on_device`), and nothing has to be read or sent any more.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from mesocore.core.errors import UserError
+from mesocore.core.images import Preparation
+from mesocore.data.assembled_set import AssembledSet
+from mesocore.data.augmentation import augment
+from mesocore.data.cache import pack
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Images and labels of one split, in manifest order.
+
+    `images` is uint8 `(N, 3, S, S)` RGB, `labels` is int64 `(N,)` with 1 = fake, and `table` holds
+    the N manifest rows.
+    """
+
+    images: Tensor
+    labels: Tensor
+    table: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def load(data: str | Path | AssembledSet, split: str, size: int | None = None) -> FaceSet:
+    """One split as a `FaceSet`, resized to `size` px when that differs from the assembled size."""
+    assembled = AssembledSet(data)
+    table = assembled.rows(split)
+    labels = torch.from_numpy((table["label"] == "fake").to_numpy(np.int64))
+    prepared = assembled.preparation.size
+    cache = assembled.cache_file(split, size or prepared)
+    if not cache.exists():
+        matched = Preparation(size=prepared, quality=None)  # already: only to be decoded
+        pack([assembled.folder / path for path in table["path"]], cache, matched, size or prepared)
+    pixels = np.load(cache, mmap_mode="c")  # copy on write: the file itself is never changed
+    return FaceSet(torch.from_numpy(pixels), labels, table)
+
+
+def on_device(data: FaceSet, device: torch.device | str, share: float = 0.5) -> FaceSet:
+    """The split on a GPU, if it takes at most `share` of the memory that is free there.
+
+    Otherwise, and on a CPU, as it is: its pixels stay in the mapped file, its labels in memory.
+    """
+    device = torch.device(device)
+    if device.type != "cuda" or data.images.nbytes > share * torch.cuda.mem_get_info(device)[0]:
+        return data
+    images = torch.empty(data.images.shape, dtype=torch.uint8, device=device)
+    for rows in range(0, len(data), 1024):  # a part at a time: the file may be larger than memory
+        images[rows : rows + 1024] = data.images[rows : rows + 1024].to(device)
+    return FaceSet(images, data.labels.to(device), data.table)
+
+
+def batches(
+    data: FaceSet,
+    size: int,
+    generator: torch.Generator,
+    augmentations: str,
+    balanced: bool = False,
+    share: tuple[int, int] = (0, 1),
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
+
+    `augmentations` as in "flip+jpeg" (augment.py), or "none". They and the order depend on the
+    generator's state alone. The last batch may be smaller. `balanced` draws as many images with
+    replacement, both classes equally often. `share` is (k, n): of each batch the images k, k + n,
+    k + 2n, ..., which together with those of the other k are the batch of (0, 1).
+    """
+    first, step = share
+    for rows in _order(data.labels.cpu(), generator, balanced).split(size):
+        own = slice(first, None, step)
+        mine = rows[own].to(data.images.device)
+        images = augment(data.images[mine], augmentations, generator, len(rows), own)
+        yield images, data.labels[mine].float()
+
+
+def _order(labels: Tensor, generator: torch.Generator, balanced: bool) -> Tensor:
+    if not balanced:
+        return torch.randperm(len(labels), generator=generator)
+    weights = 1 / torch.bincount(labels)[labels].double()
+    return torch.multinomial(weights, len(labels), replacement=True, generator=generator)
+
+
+def subset(data: FaceSet, images: int) -> FaceSet:
+    """The first whole groups, in an order by their names' hashes, that hold at least `images`.
+
+    Smaller subsets lie in larger ones. Raises `UserError` if there are fewer images.
+    """
+    if images > len(data):
+        raise UserError(f"{images} training images were asked for; the set has {len(data)}")
+    by_hash = data.table["group"].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
+    order = np.argsort(by_hash.to_numpy(), kind="stable")  # a group's images follow one another
+    last = by_hash.iloc[order[images - 1]]
+    rows = np.flatnonzero(by_hash <= last)
+    return FaceSet(data.images[rows], data.labels[rows], data.table.iloc[rows])
