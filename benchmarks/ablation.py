@@ -26,10 +26,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mesocore import ensemble, results, train
+from mesocore import ensemble, train
 from mesocore.core import files, runtime
 from mesocore.data import tiers
 from mesocore.data.assembled_set import AssembledSet
+from mesocore.evaluation import records
 from mesocore.nets import models, profile
 from mesocore.nets.detector import load_detector
 
@@ -102,7 +103,7 @@ def main(data: str, *rows: str, scale: str = FULL) -> None:
     if rows:
         return
     detectors = loaded(places, folder, ensembles=scale not in (FULL, SMALL))
-    record = results.compare(detectors, folder, baseline="meso4")
+    record = records.compare(detectors, folder, baseline="meso4")
     record["rows"] |= known
     record["command"] = command(__file__, data, scale)
     size = detectors["meso4"][0].size

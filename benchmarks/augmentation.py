@@ -21,10 +21,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mesocore import evaluate, train
+from mesocore import train
 from mesocore.core import files, runtime
 from mesocore.data import augmentation, dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
+from mesocore.evaluation import metrics
 from mesocore.nets.detector import Detector, load_detector
 
 SEEDS = (0, 1, 2)
@@ -51,7 +52,7 @@ def compressed(faces: dataset.FaceSet, quality: int | None) -> dataset.FaceSet:
 
 def scores(runs: list[Detector], faces: dataset.FaceSet) -> dict:
     """ROC AUC of the runs on these images: mean, 95 % interval, each run's, their deviation."""
-    found = evaluate.metrics_with_intervals(
+    found = metrics.metrics_with_intervals(
         faces.labels.numpy(),
         np.stack([run.probabilities(faces.images) for run in runs]),
         faces.table["group"].to_numpy(),

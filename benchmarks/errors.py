@@ -13,10 +13,10 @@ results/real/RUN-errors.json; no image is written anywhere. About 4 minutes for 
 import sys
 from pathlib import Path
 
-from mesocore import card, results
 from mesocore.core import files, runtime
 from mesocore.data import tiers
 from mesocore.data.assembled_set import AssembledSet
+from mesocore.evaluation import model_card, records
 from mesocore.nets.detector import load_detector
 
 
@@ -27,9 +27,9 @@ def main(run: str, *data: str) -> None:
     found = {}
     for folder in map(tiers.resolve, data):
         split = "test" if AssembledSet(folder).manifest_sha256 == trained_on else "all"
-        record = results.evaluate_detector(detector, folder, split)
+        record = records.evaluate(detector, folder, split)
         kept = {key: record[key] for key in ("data", "metrics", "trivial_baseline")}
-        found[folder.name] = kept | card.findings([detector], folder, split)
+        found[folder.name] = kept | model_card.findings([detector], folder, split)
         auc = record["metrics"]["all"]["roc_auc"]
         print(f"{folder.name}, {split}: ROC AUC {auc['value']:.3f} "
               f"[{auc['low']:.3f}, {auc['high']:.3f}]", flush=True)  # fmt: skip

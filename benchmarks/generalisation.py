@@ -20,11 +20,12 @@ from pathlib import Path
 import numpy as np
 from ablation import SEEDS, trained
 
-from mesocore import evaluate, results, subset
+from mesocore import subset
 from mesocore.core import files, runtime
 from mesocore.data import tiers
 from mesocore.data.assembled_set import AssembledSet, kinds
 from mesocore.data.auditing import audit
+from mesocore.evaluation import metrics, records
 from mesocore.nets.detector import Detector, load_detector
 
 MODEL = "meso4"
@@ -44,11 +45,11 @@ def training_sets(folders: list[Path], own: bool) -> dict[str, Path]:
 
 def measure(detectors: list[Detector], folder: Path) -> dict:
     """`METRICS` of a row on the test split of a column's set."""
-    tables = [results.scored(detector, folder, "test") for detector in detectors]
+    tables = [records.scored(detector, folder, "test") for detector in detectors]
     labels = (tables[0]["label"] == "fake").to_numpy(int)
     probability = np.stack([table["probability"] for table in tables])
     thresholds = [detector.threshold for detector in detectors]
-    found = evaluate.metrics_with_intervals(
+    found = metrics.metrics_with_intervals(
         labels, probability, tables[0]["group"].to_numpy(), thresholds
     )
     return {"images": len(labels), "fakes": int(labels.sum())} | {k: found[k] for k in METRICS}
@@ -76,7 +77,7 @@ def main(data: list[str], only: list[str]) -> None:
         | {"data": "one set a row", "seed": None, "manifest_sha256": None, "epochs": epochs},
         "seeds": list(SEEDS),
         "rows": rows,
-        "columns": {name: results.about_data(folder, "test") for name, folder in columns.items()},
+        "columns": {name: records.about_data(folder, "test") for name, folder in columns.items()},
         "trivial_baseline": trivial,
         "environment": runtime.environment(),
         "command": f"python benchmarks/generalisation.py {' '.join(data)}",

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mesocore import evaluate, learning_curve, train
+from mesocore import train
 from mesocore.core import files, runtime
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
+from mesocore.evaluation import metrics, power_law
 from mesocore.nets.detector import load_detector
 
 SEEDS = (0, 1, 2)
@@ -71,7 +72,7 @@ def measure(places: dict[int, list[Path]], folder: Path) -> dict[str, dict]:
     for size, outs in places.items():
         runs = [load_detector(out) for out in outs]
         test = dataset.load(folder, "test", runs[0].size)
-        rows[str(size)] = evaluate.metrics_with_intervals(
+        rows[str(size)] = metrics.metrics_with_intervals(
             test.labels.numpy(),
             np.stack([run.probabilities(test.images) for run in runs]),
             test.table["group"].to_numpy(),
@@ -84,7 +85,7 @@ def measure(places: dict[int, list[Path]], folder: Path) -> dict[str, dict]:
 def prediction(rows: dict[str, dict]) -> dict:
     images = np.repeat([int(size) for size in rows], len(SEEDS))
     error = 1 - np.concatenate([row["each"] for row in rows.values()])
-    law = learning_curve.fit_power_law(images, error)
+    law = power_law.fit_power_law(images, error)
     return {"law": asdict(law), "prediction": {"images": AIM, "error": law.predict(AIM)}}
 
 

@@ -7,9 +7,10 @@ Writes results/TIER/meso4-seeds.json.
 
 import sys
 
-from mesocore import results, train
+from mesocore import train
 from mesocore.core import files, runtime
 from mesocore.data import tiers
+from mesocore.evaluation import records
 from mesocore.nets.detector import load_detector
 
 SEEDS = (0, 1, 2)
@@ -24,9 +25,9 @@ def main(data: str) -> None:
         config = train.course_config(MODEL, str(folder), seed)
         train.train(config, runs[-1], resume=runs[-1].exists())
     detectors = [load_detector(run) for run in runs]
-    record = results.evaluate_detector(detectors, folder, "test")
+    record = records.evaluate(detectors, folder, "test")
     record["command"] = "python benchmarks/meso4_seeds.py"
-    print(results.summary(record))
+    print(records.summary(record))
     path = runtime.project_root() / "results" / record["data"]["tier"] / f"{MODEL}-seeds.json"
     files.write_json(path, record)
 

@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from mesocore import results, robustness, train
+from mesocore import train
 from mesocore.core import files, runtime
 from mesocore.data import dataset, tiers
+from mesocore.evaluation import records, robustness
 from mesocore.nets import profile, pruning
 from mesocore.nets.detector import Detector, load_detector
 
@@ -87,7 +88,7 @@ def one(start: Path, out: Path, folder: Path, epochs: int, **changes) -> None:
 def record(folder: Path, starts: list[Path], runs: list[dict[str, Path]]) -> dict:
     rows = {row: [load_detector(run[row]) for run in runs] for row in runs[0]}
     rows["before"] = [load_detector(start) for start in starts]
-    found = results.compare(rows, folder, baseline="dense")
+    found = records.compare(rows, folder, baseline="dense")
     found["fine_tuning_epochs"] = EPOCHS
     size = rows["dense"][0].size
     faces = dataset.load(folder, "test", size)
@@ -117,7 +118,7 @@ def what_is_left(detectors: list[Detector], size: int) -> dict:
 
 def auc(detectors: list[Detector], images: Tensor, table: pd.DataFrame) -> dict:
     scores = np.stack([detector.probabilities(images) for detector in detectors])
-    return robustness.measure(table, scores, [d.threshold for d in detectors])["roc_auc"]
+    return robustness.level_metrics(table, scores, [d.threshold for d in detectors])["roc_auc"]
 
 
 if __name__ == "__main__":

@@ -21,9 +21,10 @@ from pathlib import Path
 import ablation
 import transfer
 
-from mesocore import results, runs, train
+from mesocore import runs, train
 from mesocore.core import files, runtime
 from mesocore.data import tiers
+from mesocore.evaluation import records
 
 BASELINE = f"{transfer.MODEL} 256"
 ROWS = (BASELINE, f"{transfer.MODEL} 592")
@@ -46,7 +47,7 @@ def main(data: str, *rows: str) -> None:
               for row in ablation.asked_for(rows, ROWS)}  # fmt: skip
     if rows:
         return
-    record = results.compare(ablation.loaded(places, folder), folder, baseline=BASELINE)
+    record = records.compare(ablation.loaded(places, folder), folder, baseline=BASELINE)
     for row, outs in places.items():
         found = [[epoch["val_roc_auc"] for epoch in runs.history(out)] for out in outs]
         record["rows"][row]["val_by_epoch"] = found

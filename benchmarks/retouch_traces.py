@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mesocore import evaluate
 from mesocore.core import files, runtime
 from mesocore.core.images import Preparation, decode, encode_jpeg, open_rgb, prepare
 from mesocore.data.auditing import shortcuts, trivial_features
+from mesocore.evaluation import metrics
 from mesocore.faces.landmarks import Face
 from mesocore.faces.random_edits import Donor, retouch
 
@@ -60,7 +60,7 @@ def auc(fit: tuple[pd.DataFrame, ...], score: tuple[pd.DataFrame, ...]) -> dict[
     probability = np.concatenate([model.predict_proba(part)[:, 1] for part in score])
     labels = np.repeat([0, 1], [*map(len, score)])
     alone = np.arange(len(labels))  # every image is a group of its own
-    return evaluate.metrics_with_intervals(labels, probability, alone, 0.5)["roc_auc"]
+    return metrics.metrics_with_intervals(labels, probability, alone, 0.5)["roc_auc"]
 
 
 def main(folder: Path) -> None:

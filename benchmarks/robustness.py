@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mesocore import results, robustness
 from mesocore.core import files, runtime
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
+from mesocore.evaluation import records, robustness
 from mesocore.nets.detector import Detector, load_detector
 
 
@@ -43,7 +43,7 @@ def main(*arguments: str) -> None:
     runtime.setup()
     folder = tiers.resolve(data)
     detectors = [load_detector(run) for run in runs]
-    about = results.one_model(detectors)
+    about = records.one_model(detectors)
     faces = dataset.load(folder, "test", detectors[0].size)
     own = tiers.tier(folder) == tiers.EMBEDDED
     place = (
@@ -55,14 +55,16 @@ def main(*arguments: str) -> None:
         levels = []
         for level in runtime.progress((sweep.none, *sweep.levels), name):
             scores = kept_scores(detectors, faces, place, name, level)
-            levels.append({"level": level, **robustness.measure(faces.table, scores, thresholds)})
+            levels.append(
+                {"level": level, **robustness.level_metrics(faces.table, scores, thresholds)}
+            )
         sweeps[name] = {"unit": sweep.unit, "levels": levels}
         first, last = (f"{levels[n]['roc_auc']['value']:.3f}" for n in (0, -1))
         print(f"{name}: ROC AUC {first} untouched, {last} at {sweep.unit} {sweep.levels[-1]}")
     record = {
         "model": about["config"] | {"data": folder.name},
         "weights_sha256": [d.description["weights_sha256"] for d in detectors],
-        "data": results.about_data(folder, "test"),
+        "data": records.about_data(folder, "test"),
         "seeds": [d.description["config"]["seed"] for d in detectors],
         "sweeps": sweeps,
         "environment": runtime.environment(),

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import ablation
 
-from mesocore import results, train
+from mesocore import train
 from mesocore.core import files, runtime
 from mesocore.data import tiers
+from mesocore.evaluation import records
 from mesocore.nets.detector import load_detector
 
 MODEL = "meso4+inverted"
@@ -55,7 +56,7 @@ def main(data: str, source: str, *rows: str) -> None:
     detectors = ablation.loaded(runs, folder)
     source_runs = [ablation.trained(MODEL, large, seed, SCALE) for seed in ablation.SEEDS]
     detectors["source"] = [load_detector(out) for out in source_runs]
-    record = results.compare(detectors, folder, baseline="scratch-40")
+    record = records.compare(detectors, folder, baseline="scratch-40")
     for row in record["rows"].values():
         row["model"]["init"] = large.name if row["model"].get("init") else None
     del record["rows"]["source"]["val_roc_auc"]  # on another set's validation split

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import stats
 
-from mesocore import errors, operating
 from mesocore.checks import exercise
+from mesocore.evaluation import slices, thresholds
 
 
 @exercise
@@ -50,7 +50,7 @@ def threshold_at(f: Callable) -> Iterator[str]:
     for name, scores in (("without ties", smooth), ("with ties", tied)):
         for limit in (0.1, 0.05):
             got, reals = f(labels.copy(), scores.copy(), limit), scores[labels == 0]
-            right = operating.threshold_at(labels, scores, limit)
+            right = thresholds.threshold_at(labels, scores, limit)
             if (reals >= got).mean() > limit:
                 every = (scores >= got).mean() <= limit
                 why = "; count among the reals, not among all" if every else ""
@@ -70,7 +70,7 @@ def mcnemar(f: Callable) -> Iterator[str]:
         first[:only_first], second[:only_first] = True, False
         end = only_first + only_second
         first[only_first:end], second[only_first:end] = False, True
-        right, got = errors.mcnemar(first, second)["p"], f(first.copy(), second.copy())
+        right, got = slices.mcnemar(first, second)["p"], f(first.copy(), second.copy())
         table = [[first.sum(), (~first).sum()], [second.sum(), (~second).sum()]]
         if np.isclose(got, right):
             continue

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from mesocore import card, devices, ensemble, predict, results, train
+from mesocore import devices, ensemble, train
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_json, write_text
+from mesocore.evaluation import model_card, prediction, records
 from mesocore.nets import detector, pruning
 
 
@@ -169,13 +170,13 @@ def evaluate_model(
 ) -> None:
     """Measure a model, each metric with a 95 % interval."""
     detectors = [detector.load_detector(run) for run in runs]
-    record = results.evaluate_detector(detectors, data, split)
-    print(results.summary(record))
+    record = records.evaluate(detectors, data, split)
+    print(records.summary(record))
     if json_file:
         write_json(json_file, record)
     if card_file:
-        found = card.findings(detectors, data, split)
-        write_text(card_file, card.render(record, detectors[0], found))
+        found = model_card.findings(detectors, data, split)
+        write_text(card_file, model_card.render(record, detectors[0], found))
 
 
 def predict_images(
@@ -187,12 +188,12 @@ def predict_images(
     """Judge images of faces, one line an image. Exit status 1 if any could not be read."""
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other; choose one")
-    verdicts = predict.predict(detector.load_detector(run), paths)
+    verdicts = prediction.predict(detector.load_detector(run), paths)
     failed = 0
     rows = []
     writer = csv.writer(sys.stdout)
     if as_csv:
-        writer.writerow(predict.Verdict("").to_dict())
+        writer.writerow(prediction.Verdict("").to_dict())
     for verdict in verdicts:
         failed += verdict.error is not None
         if as_json:

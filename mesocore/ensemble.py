@@ -8,11 +8,11 @@ and needs none of its members' any more.
 from collections.abc import Sequence
 from pathlib import Path
 
-from mesocore import evaluate, results
 from mesocore.core.errors import UserError
 from mesocore.core.files import check_free
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
+from mesocore.evaluation import metrics, records
 from mesocore.nets.detector import Detector, load_detector, logits, save_model
 from mesocore.nets.models import Ensemble
 
@@ -26,13 +26,13 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
     """
     if len(members) < 2:
         raise UserError("an ensemble takes two runs or more; name runs that differ in their seed")
-    folder, about = tiers.resolve(data), results.one_model(members)
+    folder, about = tiers.resolve(data), records.one_model(members)
     config, preparation = about["config"], members[0].preparation
     if config.get("manifest_sha256") != AssembledSet(folder).manifest_sha256:
         raise UserError(f"the runs were not trained on {data}; name the set that they learnt from")
     model = Ensemble([member.model for member in members]).eval()
     faces = dataset.load(folder, "val", members[0].size)
-    best, fitted = evaluate.fit(faces.labels.numpy(), logits(model, faces.images))
+    best, fitted = metrics.fit(faces.labels.numpy(), logits(model, faces.images))
     own = {
         "model": f"{len(members)}*{config['model']}",
         "seed": "+".join(str(m.description["config"]["seed"]) for m in members),

@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesocore import plots, robustness
+from mesocore import plots
+from mesocore.evaluation import robustness
 
 METRICS = {"roc_auc": "ROC AUC", "balanced_accuracy": "balanced accuracy at the threshold"}
 

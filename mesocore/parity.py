@@ -14,9 +14,9 @@ import pandas as pd
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file
 from mesocore.cousins import COUSINS
+from mesocore.evaluation.prediction import predict
 from mesocore.nets.detector import Detector, load_detector
 from mesocore.nets.models import Meso4
-from mesocore.predict import predict
 
 ANSWERS, IMAGES = "keras_outputs.csv", "test_images"
 

@@ -16,12 +16,13 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from mesocore import devices, evaluate, loop, runs
+from mesocore import devices, loop, runs
 from mesocore.config import TrainConfig
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import environment, setup
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
+from mesocore.evaluation import metrics
 from mesocore.nets import pruning
 from mesocore.nets.detector import Detector, load_detector, logits, save_model
 from mesocore.nets.models import build
@@ -190,4 +191,4 @@ def _validate(trainer: loop.Trainer, data: dataset.FaceSet) -> tuple[dict, dict]
     found = devices.everywhere(torch.from_numpy(part)).numpy()
     if not np.isfinite(found).all():
         raise FloatingPointError("the validation logits became infinite or nan")
-    return evaluate.fit(labels, found)
+    return metrics.fit(labels, found)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mesocore import checks_06, operating
+from mesocore import checks_06
+from mesocore.evaluation import thresholds
 
 
 def bh(p, restore=True):
@@ -43,7 +44,7 @@ def quantile(labels, scores, limit):
         ("share_inside", lambda values, mask: values[mask].mean() / values.mean(), "take sums"),
         ("share_inside", lambda values, mask: mask.mean(), "what chance gets"),
         ("share_inside", lambda values, mask: 1.0, "it gave 1.000"),
-        ("threshold_at", operating.threshold_at, "OK"),
+        ("threshold_at", thresholds.threshold_at, "OK"),
         ("threshold_at", quantile, "of the reals lie above"),
         ("threshold_at", lambda labels, scores, limit: 1.0, "a smaller threshold would do"),
         ("mcnemar", exact, "OK"),

@@ -9,10 +9,10 @@ import torch
 
 from mesocore import cousins, parity
 from mesocore.core.errors import UserError
+from mesocore.evaluation.prediction import predict
 from mesocore.nets.detector import load_detector
 from mesocore.nets.keras_weights import save_keras
 from mesocore.nets.models import parameter_count
-from mesocore.predict import predict
 from tests.factories import write_images
 from tests.nets.test_keras_weights import random_model
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore import card, cli_models, ensemble, results, train
+from mesocore import cli_models, ensemble, train
 from mesocore.core.errors import UserError
 from mesocore.data import dataset
+from mesocore.evaluation import model_card, records
 from mesocore.nets.detector import load_detector
 from mesocore.nets.models import build, parameter_count
 from tests.factories import assembled_set
@@ -54,7 +55,7 @@ def test_a_row_of_one_ensemble_stands_beside_rows_of_seeds(seeds):
     faces, runs = seeds
     members = [load_detector(run) for run in runs]
     rows = {"meso4": members, "2*meso4": [ensemble.ensemble(members, faces)]}
-    record = results.compare(rows, faces, baseline="meso4")["rows"]["2*meso4"]
+    record = records.compare(rows, faces, baseline="meso4")["rows"]["2*meso4"]
     assert record["seeds"] == ["0+1"] and record["metrics"]["all"]["images"] == 16
     assert record["multiply_adds"] > 0 and "each" not in record["metrics"]["all"]["roc_auc"]
     json.dumps(record)
@@ -64,7 +65,7 @@ def test_its_card_says_that_there_is_one_of_it(seeds, tmp_path):
     faces, runs = seeds
     ensemble.save_ensemble(runs, faces, tmp_path / "both")
     both = load_detector(tmp_path / "both")
-    text = card.render(results.evaluate_detector(both, faces), both, {})
+    text = model_card.render(records.evaluate(both, faces), both, {})
     assert "2*meso4" in text and "seeds: 0+1" in text and "One ensemble was made" in text
 
 

@@ -10,8 +10,9 @@ import remake_figures as figures
 from course import ChapterError
 from matplotlib.testing.compare import compare_images
 
-from mesocore import panels, plots, robustness
+from mesocore import panels, plots
 from mesocore.core.runtime import project_root
+from mesocore.evaluation import robustness
 
 RECORD = {"chapter": "06", "tier": "synthfaces", "seed": 0, "manifest_hash": "ab" * 32}
 

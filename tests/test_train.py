@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from mesocore import devices, loop, schedule, train
 from mesocore.core.errors import UserError
 from mesocore.data import dataset
-from mesocore.evaluate import point_metrics
+from mesocore.evaluation.metrics import point_metrics
 from mesocore.nets.detector import load_detector
 from mesocore.nets.models import CHOSEN, build
 from tests.factories import assembled_set

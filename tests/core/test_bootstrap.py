@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mesocore import evaluate
 from mesocore.core import bootstrap
+from mesocore.evaluation import metrics
 
 
 def scores(n: int, seed: int, decimals: int) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +21,7 @@ def test_metrics_of_a_draw_are_those_of_its_repeated_images(decimals):
     found = bootstrap.weighted_metrics(labels, probability, 0.4, weights.astype(float))
     for times, row in zip(weights, found.to_dict("records"), strict=True):
         repeated = labels.repeat(times), probability.repeat(times)
-        assert row == pytest.approx(evaluate.point_metrics(*repeated, 0.4), abs=1e-12)
+        assert row == pytest.approx(metrics.point_metrics(*repeated, 0.4), abs=1e-12)
 
 
 def test_without_a_class_ranking_metrics_are_nan_and_others_are_not():

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from mesocore.core.images import Preparation, to_array
+from mesocore.evaluation.prediction import find_images, predict
 from mesocore.nets.detector import Detector
-from mesocore.predict import find_images, predict
 from tests.factories import write_images
 
 

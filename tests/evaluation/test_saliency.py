@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from mesocore import gradcam
 from mesocore.core.errors import UserError
+from mesocore.evaluation import saliency
 from mesocore.nets.models import build
 from tests.data.test_augmentation import pictures
 
@@ -36,9 +36,9 @@ def spots(count: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_the_map_lies_where_the_evidence_is():
     images, masks = spots()
-    maps = gradcam.gradcam(Bright(), images)
+    maps = saliency.gradcam(Bright(), images)
     assert maps.shape == (12, 64, 64) and maps.min() >= 0
-    found = gradcam.against_chance(maps, masks, resamples=100)
+    found = saliency.against_chance(maps, masks, resamples=100)
     assert found["inside"]["value"] > 0.7
     assert found["uniform"]["value"] == pytest.approx(1 / 16)
     assert found["shuffled"]["value"] < 0.15
@@ -52,7 +52,7 @@ def test_a_map_that_likes_the_middle_gains_nothing():
         masks[n, 10 + down : 22 + down, 10 + right : 22 + right] = True
     rise = torch.hann_window(32)
     maps = torch.outer(rise, rise).expand(30, -1, -1)
-    found = gradcam.against_chance(maps, masks, resamples=200)
+    found = saliency.against_chance(maps, masks, resamples=200)
     assert found["inside"]["low"] > found["uniform"]["high"]  # looks like a finding
     assert found["gain"]["low"] < 0 < found["gain"]["high"]  # and is none
 
@@ -60,9 +60,9 @@ def test_a_map_that_likes_the_middle_gains_nothing():
 def test_energy_by_hand_and_a_map_without_evidence():
     maps = torch.tensor([[[1.0, 3.0], [0.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
     masks = torch.tensor([[[True, False], [True, True]]] * 2)
-    inside = gradcam.energy_inside(maps, masks)
+    inside = saliency.energy_inside(maps, masks)
     assert inside[0] == 0.25 and np.isnan(inside[1])
-    found = gradcam.against_chance(maps.repeat(2, 1, 1), masks.repeat(2, 1, 1), resamples=5)
+    found = saliency.against_chance(maps.repeat(2, 1, 1), masks.repeat(2, 1, 1), resamples=5)
     assert (found["images"], found["empty"]) == (2, 2)
 
 
@@ -77,7 +77,7 @@ def trained(model: str) -> nn.Module:
 def test_a_cascade_starts_at_the_output_and_ends_in_a_new_network():
     model = trained("meso4")
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    steps = list(gradcam.cascade(model))
+    steps = list(saliency.cascade(model))
     assert steps[0][0] == "classifier.5" and steps[-1][0] == "features.0.0"
     first, last = steps[0][1], steps[-1][1]
     assert torch.equal(first.features[0][0].weight, model.features[0][0].weight)
@@ -88,17 +88,17 @@ def test_a_cascade_starts_at_the_output_and_ends_in_a_new_network():
 
 def test_maps_lose_what_was_learnt_step_by_step():
     model = trained("meso4")
-    found = gradcam.sanity(model, pictures(8))
+    found = saliency.sanity(model, pictures(8))
     assert list(found)[0] == "learnt" and found["learnt"] == pytest.approx(1, abs=1e-5)
     assert found["features.0.0"] < 0.6
-    assert found == gradcam.sanity(model, pictures(8))
+    assert found == saliency.sanity(model, pictures(8))
 
 
 def test_layers_are_found_or_named():
-    assert gradcam.last_convolution(build("meso4", 64)) == "features.3.0"
-    maps = gradcam.gradcam(trained("meso4+inverted+eca"), pictures(3), batch=2)
+    assert saliency.last_convolution(build("meso4", 64)) == "features.3.0"
+    maps = saliency.gradcam(trained("meso4+inverted+eca"), pictures(3), batch=2)
     assert maps.shape == (3, 64, 64)
     with pytest.raises(UserError, match="no layer 'nowhere'"):
-        gradcam.gradcam(build("meso4", 64), pictures(1), "nowhere")
+        saliency.gradcam(build("meso4", 64), pictures(1), "nowhere")
     with pytest.raises(UserError, match="no convolution"):
-        gradcam.last_convolution(nn.Linear(1, 1))
+        saliency.last_convolution(nn.Linear(1, 1))

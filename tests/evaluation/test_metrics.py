@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mesocore import evaluate
+from mesocore.evaluation import metrics
 
 
 def noisy_scores(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -16,7 +16,7 @@ def noisy_scores(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def test_metrics_of_four_images_by_hand():
     labels, probability = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
-    found = evaluate.point_metrics(labels, probability, threshold=0.5)
+    found = metrics.point_metrics(labels, probability, threshold=0.5)
     assert found["roc_auc"] == 0.75  # three of the four real/fake pairs are in order
     assert found["eer"] == 0.5
     assert found["accuracy"] == found["balanced_accuracy"] == 0.5
@@ -26,20 +26,20 @@ def test_metrics_of_four_images_by_hand():
 
 def test_a_perfect_and_an_inverted_ranking():
     labels = np.array([0, 0, 1, 1])
-    right = evaluate.point_metrics(labels, np.array([0.1, 0.2, 0.8, 0.9]), 0.5)
-    wrong = evaluate.point_metrics(labels, np.array([0.9, 0.8, 0.2, 0.1]), 0.5)
+    right = metrics.point_metrics(labels, np.array([0.1, 0.2, 0.8, 0.9]), 0.5)
+    wrong = metrics.point_metrics(labels, np.array([0.9, 0.8, 0.2, 0.1]), 0.5)
     assert (right["roc_auc"], right["eer"], right["tpr_at_1_fpr"]) == (1, 0, 1)
     assert (wrong["roc_auc"], wrong["eer"], wrong["tpr_at_1_fpr"]) == (0, 1, 0)
 
 
 def test_ece_is_zero_for_calibrated_and_large_for_overconfident_scores():
     labels = np.array([0, 1] * 50)
-    assert evaluate.expected_calibration_error(labels, np.full(100, 0.5)) == 0
-    assert evaluate.expected_calibration_error(labels, np.full(100, 0.99)) == pytest.approx(0.49)
+    assert metrics.expected_calibration_error(labels, np.full(100, 0.5)) == 0
+    assert metrics.expected_calibration_error(labels, np.full(100, 0.99)) == pytest.approx(0.49)
 
 
 def test_one_class_leaves_ranking_metrics_undefined():
-    found = evaluate.point_metrics(np.ones(5, int), np.linspace(0.1, 0.9, 5), 0.5)
+    found = metrics.point_metrics(np.ones(5, int), np.linspace(0.1, 0.9, 5), 0.5)
     assert found["roc_auc"] is None and found["eer"] is None
     assert found["accuracy"] == 0.6
 
@@ -48,20 +48,20 @@ def test_temperature_undoes_overconfidence():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=5000) * 2
     labels = (rng.random(5000) < 1 / (1 + np.exp(-logits))).astype(int)
-    assert evaluate.fit_temperature(labels, logits * 4) == pytest.approx(4, rel=0.1)
+    assert metrics.fit_temperature(labels, logits * 4) == pytest.approx(4, rel=0.1)
 
 
 def test_threshold_separates_what_can_be_separated():
     labels = np.array([0, 0, 1, 1])
-    assert evaluate.fit_threshold(labels, np.array([0.1, 0.2, 0.6, 0.9])) == pytest.approx(0.4)
-    assert evaluate.fit_threshold(labels, np.array([0.9, 0.8, 0.2, 0.1])) == 0.5
+    assert metrics.fit_threshold(labels, np.array([0.1, 0.2, 0.6, 0.9])) == pytest.approx(0.4)
+    assert metrics.fit_threshold(labels, np.array([0.9, 0.8, 0.2, 0.1])) == 0.5
 
 
 def test_interval_covers_the_value_and_is_the_same_twice():
     labels, probability = noisy_scores(300)
     groups = np.arange(300)
-    first = evaluate.metrics_with_intervals(labels, probability, groups, 0.5, 200)
-    second = evaluate.metrics_with_intervals(labels, probability, groups, 0.5, 200)
+    first = metrics.metrics_with_intervals(labels, probability, groups, 0.5, 200)
+    second = metrics.metrics_with_intervals(labels, probability, groups, 0.5, 200)
     assert first == second
     for name, part in first.items():
         if name != "ece":  # resampling can only make bins less calibrated: its interval lies above
@@ -73,8 +73,8 @@ def test_interval_covers_the_value_and_is_the_same_twice():
 
 def test_copies_in_one_group_do_not_narrow_the_interval():
     labels, probability = noisy_scores(150)
-    alone = evaluate.metrics_with_intervals(labels, probability, np.arange(150), 0.5, 200)
-    copied = evaluate.metrics_with_intervals(
+    alone = metrics.metrics_with_intervals(labels, probability, np.arange(150), 0.5, 200)
+    copied = metrics.metrics_with_intervals(
         labels.repeat(4), probability.repeat(4), np.arange(150).repeat(4), 0.5, 200
     )
     width = [part["roc_auc"]["high"] - part["roc_auc"]["low"] for part in (alone, copied)]
@@ -91,7 +91,7 @@ def test_measure_reports_all_and_every_source():
             "probability": probability,
         }
     )
-    found = evaluate.measure([table], [0.5], resamples=20)
+    found = metrics.measure([table], [0.5], resamples=20)
     assert found["all"]["images"] == 80
     assert found["all"]["fakes"] == labels.sum()
     assert sorted(found["by_source"]) == ["a", "b"]
@@ -104,7 +104,7 @@ def test_kinds_of_fakes_are_measured_against_all_reals():
     table = pd.DataFrame({"label": np.where(labels == 1, "fake", "real"), "source": "a",
                           "group": np.arange(90), "probability": probability})  # fmt: skip
     table["edit"] = np.where(labels == 1, ["generated", "splice+heal", ""] * 30, "")
-    found = evaluate.measure([table], [0.5], resamples=5)["by_kind"]
+    found = metrics.measure([table], [0.5], resamples=5)["by_kind"]
     assert sorted(found) == ["edited", "fake", "generated"]
     assert sum(part["fakes"] for part in found.values()) == labels.sum()
     assert all(part["images"] - part["fakes"] == (labels == 0).sum() for part in found.values())
@@ -113,15 +113,15 @@ def test_kinds_of_fakes_are_measured_against_all_reals():
 def test_several_runs_give_the_mean_and_their_spread():
     labels, first = noisy_scores(120)
     second, groups = np.roll(first, 7), np.arange(120)
-    alone = [evaluate.metrics_with_intervals(labels, p, groups, t, 100)["roc_auc"]
+    alone = [metrics.metrics_with_intervals(labels, p, groups, t, 100)["roc_auc"]
              for p, t in ((first, 0.5), (second, 0.4))]  # fmt: skip
-    both = evaluate.metrics_with_intervals(labels, np.stack([first, second]), groups, [0.5, 0.4],
+    both = metrics.metrics_with_intervals(labels, np.stack([first, second]), groups, [0.5, 0.4],
                                            100)["roc_auc"]  # fmt: skip
     values = [part["value"] for part in alone]
     assert both["each"] == values and both["value"] == pytest.approx(np.mean(values))
     assert both["sd"] == pytest.approx(np.std(values, ddof=1)) and "sd" not in alone[0]
     assert both["low"] < both["value"] < both["high"]
-    twice = evaluate.metrics_with_intervals(labels, np.stack([first] * 2), groups, [0.5] * 2, 100)
+    twice = metrics.metrics_with_intervals(labels, np.stack([first] * 2), groups, [0.5] * 2, 100)
     assert {k: twice["roc_auc"][k] for k in alone[0]} == pytest.approx(alone[0])
     assert twice["roc_auc"]["sd"] == 0
 
@@ -130,12 +130,12 @@ def test_a_paired_difference_is_narrower_than_two_intervals_apart():
     labels, theirs = noisy_scores(400)
     ours = theirs + 0.02 * (2 * labels - 1)  # the same scores, a little better
     groups = np.arange(400)
-    found = evaluate.paired_difference(labels, ours, theirs, groups, resamples=200)
+    found = metrics.paired_difference(labels, ours, theirs, groups, resamples=200)
     assert found["value"] == pytest.approx(
         roc_auc_score(labels, ours) - roc_auc_score(labels, theirs)
     )
     assert 0 < found["low"] < found["value"] < found["high"]
-    alone = evaluate.metrics_with_intervals(labels, theirs, groups, 0.5, resamples=200)["roc_auc"]
+    alone = metrics.metrics_with_intervals(labels, theirs, groups, 0.5, resamples=200)["roc_auc"]
     assert found["high"] - found["low"] < 0.5 * (alone["high"] - alone["low"])
 
 
@@ -143,10 +143,10 @@ def test_a_paired_difference_of_a_model_to_itself_is_nothing_and_turns_sign():
     labels, a = noisy_scores(100)
     _, b = noisy_scores(100, seed=1)
     groups = np.arange(100) // 2
-    same = evaluate.paired_difference(labels, a, a, groups, resamples=20)
+    same = metrics.paired_difference(labels, a, a, groups, resamples=20)
     assert same == {"value": 0, "low": 0, "high": 0}
     runs = np.stack([a, b])  # two seeds of one model
-    one = evaluate.paired_difference(labels, runs, a, groups, resamples=50)
-    other = evaluate.paired_difference(labels, a, runs, groups, resamples=50)
+    one = metrics.paired_difference(labels, runs, a, groups, resamples=50)
+    other = metrics.paired_difference(labels, a, runs, groups, resamples=50)
     assert one["value"] == pytest.approx(-other["value"])
     assert one["low"] == pytest.approx(-other["high"])

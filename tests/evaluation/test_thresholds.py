@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mesocore import operating
+from mesocore.evaluation import thresholds
 
 
 def scores(count: int = 2000, seed: int = 0, gap: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
@@ -15,7 +15,7 @@ def scores(count: int = 2000, seed: int = 0, gap: float = 2.0) -> tuple[np.ndarr
 def test_the_threshold_allows_as_many_reals_as_it_says_and_no_more():
     labels, probability = scores()
     for limit in (0.1, 0.01, 0.005):
-        threshold = operating.threshold_at(labels, probability, limit)
+        threshold = thresholds.threshold_at(labels, probability, limit)
         reals = probability[labels == 0]
         assert (reals >= threshold).sum() == limit * 1000
         assert (reals >= np.nextafter(threshold, 0)).sum() == limit * 1000 + 1  # and is the least
@@ -23,14 +23,14 @@ def test_the_threshold_allows_as_many_reals_as_it_says_and_no_more():
 
 def test_equal_scores_fall_on_the_safe_side_and_few_reals_allow_none():
     labels, probability = np.array([0, 0, 0, 0, 1]), np.array([0.1, 0.7, 0.7, 0.7, 0.9])
-    threshold = operating.threshold_at(labels, probability, 0.5)
+    threshold = thresholds.threshold_at(labels, probability, 0.5)
     assert (probability[labels == 0] >= threshold).sum() == 0
-    assert operating.threshold_at(labels, probability, 0.01) > 0.7
+    assert thresholds.threshold_at(labels, probability, 0.01) > 0.7
 
 
 def test_a_limit_chosen_on_validation_is_measured_on_test():
     (labels, probability), validation = scores(seed=1), scores(seed=2)
-    found = operating.at_limits(validation, (labels, probability), np.arange(2000), resamples=100)
+    found = thresholds.at_limits(validation, (labels, probability), np.arange(2000), resamples=100)
     assert found["limit"].tolist() == [0.01, 0.005] and found["allowed"].tolist() == [10, 5]
     for row in found.to_dict("records"):
         called = probability >= row["threshold"]
@@ -47,14 +47,14 @@ def test_copies_in_one_group_do_not_narrow_the_interval():
     for times in (1, 4):
         test = labels.repeat(times), probability.repeat(times)
         groups = np.arange(200).repeat(times)
-        found = operating.at_limits((labels, probability), test, groups, (0.1,), resamples=400)
+        found = thresholds.at_limits((labels, probability), test, groups, (0.1,), resamples=400)
         widths.append(float((found["tpr_high"] - found["tpr_low"]).iloc[0]))
     assert widths[1] == pytest.approx(widths[0], rel=0.1)
 
 
 def test_costs_by_hand():
     labels, probability = np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.4, 0.9])
-    curve = operating.cost_curve(labels, probability, 0.5).set_index("weight")
+    curve = thresholds.cost_curve(labels, probability, 0.5).set_index("weight")
     assert curve.loc[0.0, "at_threshold"] == 0.5  # one of two reals is called fake
     assert curve.loc[1.0, "at_threshold"] == 0.5
     assert curve.loc[0.5, "trivial"] == 0.5 and curve.loc[0.5, "best"] == 0.25
@@ -63,12 +63,12 @@ def test_costs_by_hand():
 
 def test_confident_verdicts_are_wrong_less_often():
     labels, probability = scores(4000)
-    found = operating.abstention(labels, probability, 0.5, np.arange(4000), resamples=50)
+    found = thresholds.abstention(labels, probability, 0.5, np.arange(4000), resamples=50)
     error = found.set_index("coverage")["error"]
     assert error[1.0] == ((probability >= 0.5) != labels).mean()
     assert error[0.5] < 0.5 * error[1.0] and error.is_monotonic_decreasing
     assert found["images"].tolist()[:2] == [4000, 3600]
     assert (found["low"] <= found["error"]).all() and (found["error"] <= found["high"]).all()
-    blind = operating.abstention(labels, np.random.default_rng(0).random(4000), 0.5,
+    blind = thresholds.abstention(labels, np.random.default_rng(0).random(4000), 0.5,
                                  np.arange(4000), (1.0, 0.3), 20)  # fmt: skip
     assert blind["error"].diff().abs().max() < 0.05

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore import embedding
 from mesocore.core.errors import UserError
+from mesocore.evaluation import embedding
 from mesocore.nets.models import build
 from tests.data.test_augmentation import pictures
 
@@ -15,7 +15,7 @@ def test_the_last_layer_turns_features_into_the_logit(name):
     torch.manual_seed(0)
     model = build(name, 64).eval()
     images = pictures(5)
-    found = torch.from_numpy(embedding.features(model, images, batch=2)).float()
+    found = torch.from_numpy(embedding.embed(model, images, batch=2)).float()
     last = [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
     with torch.inference_mode():
         assert torch.allclose(last(found)[:, 0], model(images), atol=1e-5)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional
 
-from mesocore import evaluate
 from mesocore.core import runtime
 from mesocore.data.augmentation import rescaled, saved
+from mesocore.evaluation import metrics
 from mesocore.nets.detector import Detector
 
 METRICS = ("roc_auc", "balanced_accuracy")
@@ -102,7 +102,7 @@ def scores(detector: Detector, images: Tensor, name: str, level: float) -> np.nd
     return detector.probabilities(changed(images, name, level))
 
 
-def measure(
+def level_metrics(
     table: pd.DataFrame,
     probability: np.ndarray,
     thresholds: Sequence[float],
@@ -115,7 +115,7 @@ def measure(
     of `fake` images that are called fake: a detector that breaks calls everything one thing.
     """
     labels = (table["label"] == "fake").to_numpy(int)
-    found = evaluate.metrics_with_intervals(
+    found = metrics.metrics_with_intervals(
         labels, probability, table["group"].to_numpy(), thresholds, resamples
     )
     called = (np.atleast_2d(probability) >= np.reshape(thresholds, (-1, 1))).mean(0)
@@ -134,7 +134,7 @@ def sweep(
     levels = (SWEEPS[name].none, *SWEEPS[name].levels)
     for level in runtime.progress(levels, name):
         probability = scores(detector, images, name, level)
-        rows.append(row(level, measure(table, probability, detector.threshold, resamples)))
+        rows.append(row(level, level_metrics(table, probability, detector.threshold, resamples)))
     return pd.DataFrame(rows)
 
 
@@ -144,7 +144,7 @@ def frame(levels: dict) -> pd.DataFrame:
 
 
 def row(level: float, found: dict) -> dict:
-    """A level's metrics in one line of a table, from what `measure` found."""
+    """A level's metrics in one line of a table, from what `level_metrics` found."""
     flat = {"level": level}
     for metric in METRICS:
         flat[metric] = found[metric]["value"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from mesocore.core.bootstrap import counts, draws
-from mesocore.evaluate import metrics_with_intervals
+from mesocore.evaluation.metrics import metrics_with_intervals
 
 NAMES = {
     "roc_auc": "ROC AUC",

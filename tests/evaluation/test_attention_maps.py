@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mesocore import explain
 from mesocore.core.errors import UserError
+from mesocore.evaluation import saliency
 from mesocore.nets.layers import ATTENTION, Attention
 from mesocore.nets.models import build
 
@@ -17,7 +17,7 @@ def pictures(count: int = 3) -> torch.Tensor:
 @pytest.mark.parametrize("kind", ATTENTION)
 def test_a_map_for_every_block_between_shut_and_open(kind):
     model = build(f"meso4+inverted+{kind}", 64)
-    maps = explain.attention_maps(model, pictures())
+    maps = saliency.attention_maps(model, pictures())
     assert len(maps) == 5
     for values in maps.values():
         assert values.shape[0] == 3 and values.min() > 0 and values.max() < 1
@@ -30,7 +30,7 @@ def test_a_gate_that_is_known_is_what_the_map_shows(monkeypatch):
     for module in model.modules():
         if isinstance(module, Attention):
             monkeypatch.setattr(type(module), "gate", Attention.gate)
-    for values in explain.attention_maps(model, pictures()).values():
+    for values in saliency.attention_maps(model, pictures()).values():
         open_places = values[values > 0]
         assert torch.allclose(open_places, torch.full_like(open_places, 0.25))
 
@@ -41,23 +41,23 @@ def test_random_weights_give_other_maps_and_leave_the_model_alone():
     for _ in range(20):
         model(pictures(8))  # or BatchNorm's averages are of nothing, and deep features faint
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    maps = explain.attention_maps(model, pictures())
-    fresh = explain.randomised(model)
-    others = explain.attention_maps(fresh, pictures())
+    maps = saliency.attention_maps(model, pictures())
+    fresh = saliency.randomised(model)
+    others = saliency.attention_maps(fresh, pictures())
     for name, values in maps.items():
-        assert explain.map_correlation(values, values) == pytest.approx(1)
-        assert explain.map_correlation(values, others[name]) < 0.95
+        assert saliency.map_correlation(values, values) == pytest.approx(1)
+        assert saliency.map_correlation(values, others[name]) < 0.95
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    again = explain.randomised(model).state_dict()
+    again = saliency.randomised(model).state_dict()
     assert all(torch.equal(value, again[name]) for name, value in fresh.state_dict().items())
 
 
 def test_correlation_by_hand():
     rise = torch.arange(4.0).view(1, 2, 2)
-    assert explain.map_correlation(rise, 5 - 2 * rise) == pytest.approx(-1)
-    assert explain.map_correlation(rise, torch.ones(1, 2, 2)) == 0
+    assert saliency.map_correlation(rise, 5 - 2 * rise) == pytest.approx(-1)
+    assert saliency.map_correlation(rise, torch.ones(1, 2, 2)) == 0
 
 
 def test_a_model_without_attention_is_named():
     with pytest.raises(UserError, match="Meso4 has no attention"):
-        explain.attention_maps(build("meso4", 64), pictures())
+        saliency.attention_maps(build("meso4", 64), pictures())

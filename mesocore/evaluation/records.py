@@ -1,25 +1,24 @@
 """One results file: what was measured, on what, by what, with what beside it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mesocore import evaluate
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import command_line, environment
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.data.assembly import sources
 from mesocore.data.auditing import audit
+from mesocore.evaluation import metrics
+from mesocore.evaluation.prediction import predict
 from mesocore.nets import profile
 from mesocore.nets.detector import Detector
-from mesocore.predict import predict
 
 
-def evaluate_detector(
+def evaluate(
     detector: Detector | Sequence[Detector], data: str | Path, split: str = "test"
 ) -> dict:
     """Scores an assembled set's split, or a whole raw `real/` + `fake/` folder, and measures.
@@ -33,10 +32,10 @@ def evaluate_detector(
     """
     detectors = [detector] if isinstance(detector, Detector) else list(detector)
     about = one_model(detectors)
-    data = tiers.resolve(data) if str(data) == tiers.EMBEDDED else Path(data)
-    raw = not AssembledSet.exists(data)
-    tables = [_score_raw(d, data) if raw else _score(d, data, split) for d in detectors]
-    seen = not raw and about["config"].get("manifest_sha256") == AssembledSet(data).manifest_sha256
+    raw = str(data) not in (tiers.EMBEDDED, tiers.FULL) and not AssembledSet.exists(data)
+    data = Path(data) if raw else tiers.resolve(data)
+    tables = [_score_raw(d, data) if raw else (scored(d, data, split), 0) for d in detectors]
+    seen = not raw and about["config"].get("manifest_sha256") == data.manifest_sha256
     record = {
         "model": about["config"],
         "data": _raw_data(data, tables[0][1]) if raw else about_data(data, split),
@@ -46,7 +45,7 @@ def evaluate_detector(
             "from": about["threshold_from"],
         },
         "temperature": _one_or_all([d.temperature for d in detectors]),
-        "metrics": evaluate.measure(
+        "metrics": metrics.measure(
             [table for table, _ in tables], [d.threshold for d in detectors]
         ),
         "trivial_baseline": None if raw else audit.trivial_baseline(data, split),
@@ -65,7 +64,7 @@ def compare(
 
     Returns a record with `rows`: for each name its config, `seeds` (an ensemble has one, which
     lists those of its members: "0+1+2"), `val_roc_auc` of each run (what a choice may be based on),
-    `trained_on` (the GPU or processor of each), metrics over all images as `evaluate.overall` gives
+    `trained_on` (the GPU or processor of each), metrics over all images as `metrics.overall` gives
     them, parameters and multiply-adds, and `against`: the paired difference of its ROC AUC to that
     of `baseline`, a name among the rows. The split is read once for all of them.
     """
@@ -85,8 +84,8 @@ def compare(
             "val_roc_auc": [run.description["best"]["val_roc_auc"] for run in runs],
             "trained_on": [_hardware(run) for run in runs],
             **profile.complexity(runs[0].model, runs[0].size),
-            "metrics": {"all": evaluate.overall(tables[name], [r.threshold for r in runs])},
-            "against": evaluate.paired_difference(labels, scores[name], scores[baseline], groups),
+            "metrics": {"all": metrics.overall(tables[name], [r.threshold for r in runs])},
+            "against": metrics.paired_difference(labels, scores[name], scores[baseline], groups),
         }
     record["data"] = about_data(folder, split)
     record["trivial_baseline"] = audit.trivial_baseline(folder, split)
@@ -98,15 +97,15 @@ def _hardware(run: Detector) -> str:
     return where["gpu"] or where["processor"]
 
 
-def about_data(folder: Path, split: str) -> dict:
+def about_data(data: Path | AssembledSet, split: str) -> dict:
     """The `data` part of a results record for one split of an assembled set."""
-    sha256 = AssembledSet(folder).manifest_sha256
-    return {"tier": tier(folder), "path": folder.name, "manifest_sha256": sha256, "split": split,
-            "rejected": 0}  # fmt: skip
+    assembled = AssembledSet(data)
+    return {"tier": tiers.tier(assembled), "path": assembled.name,
+            "manifest_sha256": assembled.manifest_sha256, "split": split, "rejected": 0}  # fmt: skip
 
 
 def _raw_data(folder: Path, rejected: int) -> dict:
-    return {"tier": tier(folder), "path": folder.name, "manifest_sha256": None, "split": "all",
+    return {"tier": tiers.tier(folder), "path": folder.name, "manifest_sha256": None, "split": "all",
             "rejected": rejected}  # fmt: skip
 
 
@@ -133,25 +132,10 @@ def _one_or_all(values: list[float]) -> float | list[float]:
     return values[0] if len(values) == 1 else values
 
 
-def tier(data: Path) -> str:
-    """`synthfaces` for the embedded set and raw pictures of it, `150k` for what that recipe made,
-    else `path` (DESIGN.md, tiers)."""
-    file = Path(data) / "assembly.json"
-    about = json.loads(file.read_text()) if file.is_file() else {"sources": [Path(data).name]}
-    if about.get("recipe", {}).get("name") == tiers.FULL:
-        return tiers.FULL
-    sources = about["sources"]
-    return tiers.EMBEDDED if list(sources) == [tiers.EMBEDDED] else "path"
-
-
-def scored(detector: Detector, folder: Path, split: str) -> pd.DataFrame:
+def scored(detector: Detector, data: Path | AssembledSet, split: str) -> pd.DataFrame:
     """The manifest's rows of one split of an assembled set, with P(fake) in `probability`."""
-    faces = dataset.load(folder, split, detector.size)
+    faces = dataset.load(data, split, detector.size)
     return faces.table.assign(probability=detector.probabilities(faces.images))
-
-
-def _score(detector: Detector, data: Path, split: str) -> tuple[pd.DataFrame, int]:
-    return scored(detector, data, split), 0
 
 
 def _score_raw(detector: Detector, folder: Path) -> tuple[pd.DataFrame, int]:
@@ -181,8 +165,8 @@ def _score_raw(detector: Detector, folder: Path) -> tuple[pd.DataFrame, int]:
 def summary(record: dict) -> str:
     """The record's headline as a few lines for a person."""
     lines = []
-    metrics = record["metrics"]
-    parts = {"all": metrics["all"], **metrics["by_source"], **metrics.get("by_kind", {})}
+    found = record["metrics"]
+    parts = {"all": found["all"], **found["by_source"], **found.get("by_kind", {})}
     for name, part in parts.items():
         lines.append(f"{name}: {part['images']} images, {part['fakes']} fake")
         for metric, value in part.items():

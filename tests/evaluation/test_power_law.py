@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mesocore.core.errors import UserError
-from mesocore.learning_curve import fit_power_law
+from mesocore.evaluation.power_law import fit_power_law
 
 SIZES = np.repeat([400, 800, 1600, 3200, 6400], 3)
 

@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-from mesocore import robustness
 from mesocore.data.augmentation import saved
+from mesocore.evaluation import robustness
+from mesocore.evaluation.robustness import SWEEPS
 from mesocore.nets.detector import Detector
 from mesocore.nets.models import build
-from mesocore.robustness import SWEEPS
 from tests.data.test_augmentation import pictures
 
 
@@ -75,9 +75,10 @@ def test_several_runs_are_averaged():
     table = pd.DataFrame({"label": ["real", "fake"] * 20, "group": range(40)})
     rng = np.random.default_rng(0)
     runs = rng.random((2, 40))
-    both = robustness.measure(table, runs, [0.5, 0.9], resamples=10)
+    both = robustness.level_metrics(table, runs, [0.5, 0.9], resamples=10)
     alone = [
-        robustness.measure(table, run, [t], 10) for run, t in zip(runs, (0.5, 0.9), strict=True)
+        robustness.level_metrics(table, run, [t], 10)
+        for run, t in zip(runs, (0.5, 0.9), strict=True)
     ]
     mean = np.mean([found["roc_auc"]["value"] for found in alone])
     assert both["roc_auc"]["value"] == pytest.approx(mean)

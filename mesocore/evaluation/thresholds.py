@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from mesocore.core.bootstrap import draws
-from mesocore.evaluate import RESAMPLES
+from mesocore.evaluation.metrics import RESAMPLES
 
-LIMITS = (0.01, 0.005)  # false-positive rates; the second is the practice of photo forensics
+FPR_LIMITS = (0.01, 0.005)  # false-positive rates; the second is the practice of photo forensics
 COVERAGES = tuple(round(1 - 0.1 * step, 1) for step in range(10))  # 1.0 ... 0.1
 
 
@@ -28,7 +28,7 @@ def at_limits(
     validation: tuple[np.ndarray, np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
     groups: np.ndarray,
-    limits: Sequence[float] = LIMITS,
+    limits: Sequence[float] = FPR_LIMITS,
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """What a threshold does that was chosen on validation to allow so many false positives.

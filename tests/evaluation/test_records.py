@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from mesocore import results, train
+from mesocore import train
 from mesocore.core.errors import UserError
+from mesocore.evaluation import records
 from mesocore.nets.detector import load_detector
 from tests.factories import assembled_set
 
@@ -25,10 +26,10 @@ def rows(tmp_path_factory):
 
 def test_a_row_is_measured_as_if_alone_and_against_the_baseline(rows):
     faces, found = rows
-    record = results.compare(found, faces, baseline="meso4")
+    record = records.compare(found, faces, baseline="meso4")
     json.dumps(record)
     base, other = (record["rows"][name] for name in ("meso4", "meso4+eca"))
-    alone = results.evaluate_detector(found["meso4+eca"], faces, "test")
+    alone = records.evaluate(found["meso4+eca"], faces, "test")
     assert other["metrics"] == {"all": alone["metrics"]["all"]}
     assert other["seeds"] == [0, 1] and len(other["val_roc_auc"]) == 2
     assert base["against"] == {"value": 0, "low": 0, "high": 0}
@@ -42,4 +43,4 @@ def test_runs_that_do_not_belong_together_are_named(rows):
     faces, found = rows
     mixed = {"meso4": [found["meso4"][0], found["meso4+eca"][1]]}
     with pytest.raises(UserError, match="differ in more than their seed"):
-        results.compare(mixed, faces, baseline="meso4")
+        records.compare(mixed, faces, baseline="meso4")

@@ -6,9 +6,10 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from mesocore import card, cli, errors, evaluate, operating, results, train
+from mesocore import cli, train
 from mesocore.core.errors import UserError
-from mesocore.limits import limits
+from mesocore.evaluation import metrics, model_card, records, slices, thresholds
+from mesocore.evaluation.model_card import known_limits
 from mesocore.nets.detector import load_detector
 from tests.factories import assembled_set
 
@@ -17,7 +18,7 @@ from tests.factories import assembled_set
 def few_resamples():
     """Intervals from 20 draws: these tests ask what is shown, not how wide it is."""
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in ((evaluate, "measure"), (operating, "at_limits")):
+        for module, name in ((metrics, "measure"), (thresholds, "at_limits")):
             patch.setattr(module, name, functools.partial(getattr(module, name), resamples=20))
         yield
 
@@ -28,7 +29,7 @@ def measured(tmp_path_factory):
     faces = assembled_set(folder)
     train.train(train.TrainConfig("meso4", str(faces), 1, 64, 8, seed=3), folder / "run")
     detector = load_detector(folder / "run")
-    return faces, detector, results.evaluate_detector(detector, faces)
+    return faces, detector, records.evaluate(detector, faces)
 
 
 def metric(value: float, low: float | None = None, high: float | None = None) -> dict:
@@ -45,11 +46,11 @@ def changed(record: dict, **metrics) -> dict:
 
 def test_every_section_is_there_and_every_metric_is_the_records(measured):
     faces, detector, record = measured
-    text = card.render(record, detector, card.findings([detector], faces))
+    text = model_card.render(record, detector, model_card.findings([detector], faces))
     for heading in ("Intended use", "Data", "Metrics", "Operating points", "Where it errs",
                     "Robustness", "Known failures and limits"):  # fmt: skip
         assert f"## {heading}\n" in text
-    for key, name in card.NAMES.items():
+    for key, name in model_card.NAMES.items():
         found = record["metrics"]["all"][key]
         shown = f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
         assert f"| {name} | {shown} |" in text
@@ -59,13 +60,13 @@ def test_every_section_is_there_and_every_metric_is_the_records(measured):
 
 def test_findings_add_up(measured):
     faces, detector, _ = measured
-    found = card.findings([detector], faces)
-    scored = results.scored(detector, faces, "test")
-    counts = errors.confusion(scored, detector.threshold)
+    found = model_card.findings([detector], faces)
+    scored = records.scored(detector, faces, "test")
+    counts = slices.confusion(scored, detector.threshold)
     assert found["confusion"]["fake"]["real"] == counts.loc["fake", "real"]
     assert sum(sum(row.values()) for row in found["confusion"].values()) == 16
     assert [point["allowed"] for point in found["operating_points"]] == [0, 0]
-    text = "\n".join(limits(changed(_record(measured)), found))
+    text = "\n".join(known_limits(changed(_record(measured)), found))
     assert "rate of 0.5% is finer than the reals of validation can tell" in text
 
 
@@ -75,18 +76,18 @@ def _record(measured) -> dict:
 
 def test_failures_follow_from_numbers(measured):
     record = changed(_record(measured), roc_auc=metric(0.9, 0.85, 0.94))
-    assert not any("trivial features, which" in line for line in limits(record, {}))
+    assert not any("trivial features, which" in line for line in known_limits(record, {}))
     weak = changed(record, roc_auc=metric(0.62, 0.55, 0.7))
-    assert any("trivial features, which reach 0.600" in line for line in limits(weak, {}))
+    assert any("trivial features, which reach 0.600" in line for line in known_limits(weak, {}))
     kinds = {"generated": {"roc_auc": metric(0.9)}, "edited": {"roc_auc": metric(0.52, 0.48, 0.56)}}
     record["metrics"]["by_kind"] = kinds
-    lines = [line for line in limits(record, {}) if "not told from reals" in line]
+    lines = [line for line in known_limits(record, {}) if "not told from reals" in line]
     assert len(lines) == 1 and "*edited*" in lines[0] and "0.520 [0.480, 0.560]" in lines[0]
 
 
 def test_a_rare_fake_makes_most_alarms_false(measured):
     found = {"confusion": {"real": {"real": 90, "fake": 10}, "fake": {"real": 20, "fake": 80}}}
-    lines = limits(_record(measured), found)
+    lines = known_limits(_record(measured), found)
     assert any(line.startswith("Of the images that it calls fake, 7% are") for line in lines)
 
 
@@ -101,7 +102,7 @@ def test_missed_slices_and_lost_levels_are_named(measured):
         {"level": 3, "roc_auc": metric(0.51, 0.46, 0.56), "called_fake": {"real": 1.0}},
     ]}}}  # fmt: skip
     faces, detector, record = measured
-    text = card.render(record, detector, {"slices": [row, quiet]}, sweeps)
+    text = model_card.render(record, detector, {"slices": [row, quiet]}, sweeps)
     assert "Most fakes of edit *relight* are missed: 80%." in text and "*heal*" not in text
     assert "2 slices were tested" in text and "1 differ" in text
     assert "After *blur* at sigma (px) 2 nothing is left" in text
@@ -114,7 +115,7 @@ def test_a_record_of_another_model_is_refused(measured):
     _, detector, record = measured
     other = record | {"model": {"model": "mesoinception4"}}
     with pytest.raises(UserError, match="different models"):
-        card.render(other, detector, {})
+        model_card.render(other, detector, {})
 
 
 def test_the_command_writes_a_card(measured, tmp_path):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mesocore.core.errors import UserError
 
 
-def features(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
+def embed(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
     """What goes into the last dense layer: uint8 `(N, 3, S, S)` -> float64 `(N, D)`."""
     last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
     parts: list[Tensor] = []

@@ -1,0 +1,22 @@
+"""What a detector is worth: metrics with intervals, verdicts, robustness, errors, model cards."""
+
+from mesocore._lazy import exports
+
+__all__ = ["compare", "evaluate", "predict", "scored"]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    attributes=[],
+    embedding=[],
+    frequency_bands=[],
+    metrics=[],
+    model_card=[],
+    power_law=[],
+    prediction=["predict"],
+    records=["compare", "evaluate", "scored"],
+    robustness=[],
+    saliency=[],
+    slices=[],
+    tables=[],
+    thresholds=[],
+)
