@@ -26,13 +26,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from mesocore import ensemble, train
 from mesocore.core import files, runtime
+from mesocore.course.chapter import course_config
 from mesocore.data import tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import records
 from mesocore.nets import models, profile
 from mesocore.nets.detector import load_detector
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
 
 SEEDS = (0, 1, 2)
 SYNTHFACES = ("meso4", "meso4+inverted", "meso4+eca", "meso4+highpass", models.CHOSEN)
@@ -48,18 +50,18 @@ UPDATES, MOST_EPOCHS = 8 * 6300, 40  # counted in images
 FULL, SMALL = "", "128"  # scales; a third kind is made by for_epochs
 
 
-def config(row: str, folder: Path, seed: int, scale: str = FULL) -> train.TrainConfig:
+def config(row: str, folder: Path, seed: int, scale: str = FULL) -> TrainConfig:
     """The settings of a row; `scale` is `FULL`, `SMALL` or as `for_epochs` names it."""
     if tiers.tier(folder) == tiers.EMBEDDED:
-        return train.course_config(row, str(folder), seed)
+        return course_config(row, str(folder), seed)
     images = len(AssembledSet(folder).rows("train"))
     epochs = min(MOST_EPOCHS, max(8, round(UPDATES / images)))
     if scale == SMALL:
-        return train.course_config(row, str(folder), seed, epochs)
+        return course_config(row, str(folder), seed, epochs)
     if scale != FULL:
         epochs = int(scale.partition("-")[0])
-        return train.TrainConfig(row, str(folder), epochs, dropout=0.2, precision="bf16", seed=seed)
-    return train.TrainConfig(row, str(folder), epochs, batch_size=12, dropout=0.2, seed=seed)
+        return TrainConfig(row, str(folder), epochs, dropout=0.2, precision="bf16", seed=seed)
+    return TrainConfig(row, str(folder), epochs, batch_size=12, dropout=0.2, seed=seed)
 
 
 def for_epochs(epochs: int) -> str:
@@ -75,11 +77,11 @@ def trained(row: str, folder: Path, seed: int, scale: str = FULL) -> Path:
         check(committed, settings, folder)
         return committed
     out = runtime.project_root() / "runs" / "ablation" / name
-    train.train(settings, out, resume=out.exists())
+    trainer.train(settings, out, resume=out.exists())
     return out
 
 
-def check(committed: Path, settings: train.TrainConfig, folder: Path) -> None:
+def check(committed: Path, settings: TrainConfig, folder: Path) -> None:
     about = load_detector(committed).description["config"]
     wanted = asdict(settings) | {"manifest_sha256": AssembledSet(folder).manifest_sha256}
     other = [k for k, v in wanted.items() if k != "data" and about[k] != v]
@@ -133,7 +135,7 @@ def loaded(places: dict[str, list[Path]], folder: Path, ensembles: bool = True) 
     """The detectors of every row; with `ensembles` its seeds a second time, as one: `3*ROW`."""
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}
     if ensembles:
-        detectors |= {f"{len(seeds)}*{row}": [ensemble.ensemble(seeds, folder)]
+        detectors |= {f"{len(seeds)}*{row}": [ensembles.ensemble(seeds, folder)]
                       for row, seeds in detectors.items()}  # fmt: skip
     return detectors
 

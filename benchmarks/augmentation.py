@@ -21,12 +21,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mesocore import train
 from mesocore.core import files, runtime
+from mesocore.course.chapter import course_config
 from mesocore.data import augmentation, dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import metrics
 from mesocore.nets.detector import Detector, load_detector
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
 
 SEEDS = (0, 1, 2)
 ROWS = ("none", "flip", "flip+jpeg", "flip+blur", "flip+resize", "flip+noise", "flip+colour",
@@ -35,8 +37,8 @@ QUALITIES = {"clean": None, "JPEG 90": 90, "JPEG 70": 70, "JPEG 50": 50, "JPEG 3
 RESAMPLES = 200
 
 
-def config(row: str, folder: Path, seed: int) -> train.TrainConfig:
-    base = replace(train.course_config("meso4", str(folder), seed), augment=row)
+def config(row: str, folder: Path, seed: int) -> TrainConfig:
+    base = replace(course_config("meso4", str(folder), seed), augment=row)
     if tiers.tier(folder) == tiers.EMBEDDED:
         return base
     return replace(base, epochs=8)
@@ -70,7 +72,7 @@ def main(data: str, *rows: str) -> None:
     places = {row: [runs / f"{row}-{seed}" for seed in SEEDS] for row in rows or ROWS}
     for row, folders in places.items():
         for seed, out in zip(SEEDS, folders, strict=True):
-            train.train(config(row, folder, seed), out, resume=out.exists())
+            trainer.train(config(row, folder, seed), out, resume=out.exists())
     if rows:
         return
     detectors = {row: [load_detector(out) for out in outs] for row, outs in places.items()}

@@ -9,8 +9,8 @@ Writes results/synthfaces/dropout.json: validation ROC AUC by epoch.
 
 from dataclasses import asdict, replace
 
-from mesocore import train
 from mesocore.core import files, runtime
+from mesocore.course.chapter import course_config
 from mesocore.data import tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.data.tiers import tier
@@ -25,8 +25,8 @@ def main() -> None:
     for share, name in SHARES.items():
         for seed in SEEDS:
             run = runtime.project_root() / "runs" / name.format(seed)
-            config = train.course_config("meso4", str(folder), seed)
-            history = train.train(replace(config, dropout=share), run, resume=run.exists())
+            config = course_config("meso4", str(folder), seed)
+            history = run.train(replace(config, dropout=share), run, resume=run.exists())
             found.setdefault(str(share), {})[str(seed)] = history["val_roc_auc"].tolist()
             print(f"dropout {share}, seed {seed}: {history['val_roc_auc'].max():.3f}")
     record = {

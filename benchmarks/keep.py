@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mesocore.core import files, runtime
 from mesocore.nets.detector import DESCRIPTION, WEIGHTS, load_detector
-from mesocore.runs import HISTORY
+from mesocore.training.run_folder import HISTORY
 
 
 def keep(name: str) -> None:

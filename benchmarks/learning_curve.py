@@ -19,12 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mesocore import train
 from mesocore.core import files, runtime
+from mesocore.course.chapter import course_config
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import metrics, power_law
 from mesocore.nets.detector import load_detector
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
 
 SEEDS = (0, 1, 2)
 HALVINGS = 4
@@ -33,9 +35,9 @@ AIM = 105_000  # training images of the 150k recipe: 70 %
 RESAMPLES = 200
 
 
-def config(images: int, whole: int, folder: Path, seed: int) -> train.TrainConfig:
+def config(images: int, whole: int, folder: Path, seed: int) -> TrainConfig:
     epochs = round(EPOCHS * whole / images)
-    base = train.course_config("meso4", str(folder), seed, epochs)
+    base = course_config("meso4", str(folder), seed, epochs)
     return replace(base, images=0 if images == whole else images)
 
 
@@ -49,7 +51,7 @@ def main(data: str, *sizes: str) -> None:
     places = {size: [runs / f"{size}-{seed}" for seed in SEEDS] for size in wanted}
     for size, folders in places.items():
         for seed, out in zip(SEEDS, folders, strict=True):
-            train.train(config(size, whole, folder, seed), out, resume=out.exists())
+            trainer.train(config(size, whole, folder, seed), out, resume=out.exists())
     if sizes:
         return
     record = {

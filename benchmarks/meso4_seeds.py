@@ -7,11 +7,12 @@ Writes results/TIER/meso4-seeds.json.
 
 import sys
 
-from mesocore import train
 from mesocore.core import files, runtime
+from mesocore.course.chapter import course_config
 from mesocore.data import tiers
 from mesocore.evaluation import records
 from mesocore.nets.detector import load_detector
+from mesocore.training import trainer
 
 SEEDS = (0, 1, 2)
 MODEL = "meso4"
@@ -22,8 +23,8 @@ def main(data: str) -> None:
     runs = []
     for seed in SEEDS:
         runs.append(runtime.project_root() / "runs" / f"{MODEL}-seed-{seed}")
-        config = train.course_config(MODEL, str(folder), seed)
-        train.train(config, runs[-1], resume=runs[-1].exists())
+        config = course_config(MODEL, str(folder), seed)
+        trainer.train(config, runs[-1], resume=runs[-1].exists())
     detectors = [load_detector(run) for run in runs]
     record = records.evaluate(detectors, folder, "test")
     record["command"] = "python benchmarks/meso4_seeds.py"

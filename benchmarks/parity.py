@@ -8,10 +8,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from mesocore import parity
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_json
 from mesocore.core.runtime import environment, project_root, setup
+from mesocore.course import parity
 
 
 def main() -> int:
@@ -20,7 +20,7 @@ def main() -> int:
     folder = parser.parse_args().folder
     setup()
     try:
-        record = parity.measure(folder)
+        record = parity.compare_with_original(folder)
     except UserError as error:
         print(f"parity: {error}", file=sys.stderr)
         return 2

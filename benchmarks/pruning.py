@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from mesocore import train
 from mesocore.core import files, runtime
 from mesocore.data import dataset, tiers
 from mesocore.evaluation import records, robustness
 from mesocore.nets import profile, pruning
 from mesocore.nets.detector import Detector, load_detector
+from mesocore.training import trainer
 
 MODELS = ("meso4", "meso4+inverted")
 EPOCHS = 3  # of fine-tuning
@@ -81,8 +81,8 @@ def fine_tune(start: Path, out: Path, folder: Path, method: str, amount: float) 
 
 
 def one(start: Path, out: Path, folder: Path, epochs: int, **changes) -> None:
-    config = train.fine_tuning_config(start, str(folder), epochs, **changes)
-    train.train(config, out, resume=out.exists())
+    config = trainer.fine_tuning_config(start, str(folder), epochs, **changes)
+    trainer.train(config, out, resume=out.exists())
 
 
 def record(folder: Path, starts: list[Path], runs: list[dict[str, Path]]) -> dict:

@@ -21,10 +21,10 @@ from pathlib import Path
 import ablation
 import transfer
 
-from mesocore import runs, train
 from mesocore.core import files, runtime
 from mesocore.data import tiers
 from mesocore.evaluation import records
+from mesocore.training import run_folder, trainer
 
 BASELINE = f"{transfer.MODEL} 256"
 ROWS = (BASELINE, f"{transfer.MODEL} 592")
@@ -36,7 +36,7 @@ def trained(row: str, folder: Path, seed: int) -> Path:
     model, size = row.split()
     settings = ablation.config(model, folder, seed, transfer.SCALE)
     out = runtime.project_root() / f"runs/resolution/{folder.name}/{model}-{size}-{seed}"
-    train.train(replace(settings, epochs=EPOCHS, size=int(size)), out, resume=out.exists())
+    trainer.train(replace(settings, epochs=EPOCHS, size=int(size)), out, resume=out.exists())
     return out
 
 
@@ -49,7 +49,7 @@ def main(data: str, *rows: str) -> None:
         return
     record = records.compare(ablation.loaded(places, folder), folder, baseline=BASELINE)
     for row, outs in places.items():
-        found = [[epoch["val_roc_auc"] for epoch in runs.history(out)] for out in outs]
+        found = [[epoch["val_roc_auc"] for epoch in run_folder.history(out)] for out in outs]
         record["rows"][row]["val_by_epoch"] = found
     record["command"] = f"python benchmarks/resolution.py {data}"
     files.write_json(ablation.record_path(folder, "resolution"), record)

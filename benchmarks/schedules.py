@@ -10,10 +10,11 @@ results/synthfaces/schedules.json: validation ROC AUC by epoch.
 import sys
 from dataclasses import asdict, replace
 
-from mesocore import train
 from mesocore.core import files, runtime
+from mesocore.course.chapter import course_config
 from mesocore.data import tiers
 from mesocore.data.assembled_set import AssembledSet
+from mesocore.training import trainer
 
 SEEDS = (0, 1, 2)
 EPOCHS = 12
@@ -35,8 +36,8 @@ def main(*rows: str) -> None:
     for row in rows or ROWS:
         for seed in SEEDS:
             out = runs / f"{row.replace(', ', '-').replace(' ', '-')}-{seed}"
-            base = train.course_config("meso4", str(folder), seed, EPOCHS)
-            history = train.train(replace(base, **ROWS[row]), out, resume=out.exists())
+            base = course_config("meso4", str(folder), seed, EPOCHS)
+            history = trainer.train(replace(base, **ROWS[row]), out, resume=out.exists())
             found.setdefault(row, []).append(history["val_roc_auc"].tolist())
     if rows:
         return

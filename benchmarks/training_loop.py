@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mesocore import devices, loop, train
 from mesocore.core import runtime
 from mesocore.data import augmentation, dataset
+from mesocore.training import distributed, loop, trainer
+from mesocore.training.config import TrainConfig
 
 ROUNDS = 5
 OPTIONS = {
@@ -37,7 +38,7 @@ def main(images: int = 512, size: int = 128) -> None:
     faces = dataset.FaceSet(pixels, torch.arange(images) % 2, pd.DataFrame())
     epochs = {"plain loop": plain(faces, size)}
     for name, changes in OPTIONS.items():
-        epochs[name] = ours(faces, train.TrainConfig("meso4", "", size=size, **changes))
+        epochs[name] = ours(faces, TrainConfig("meso4", "", size=size, **changes))
     seconds = dict.fromkeys(epochs, np.inf)
     for _ in range(ROUNDS):
         for name, epoch in epochs.items():
@@ -50,14 +51,14 @@ def main(images: int = 512, size: int = 128) -> None:
     print(table.round(3).to_string())
 
 
-def ours(faces: dataset.FaceSet, config: train.TrainConfig):
-    accelerator = devices.accelerator(config.precision)
-    trainer = loop.prepare(train.initial_model(config)[0], config, accelerator)
-    return lambda: loop.run_epoch(trainer, faces, 0)
+def ours(faces: dataset.FaceSet, config: TrainConfig):
+    accelerator = distributed.accelerator(config.precision)
+    ready = loop.prepare(trainer.initial_model(config)[0], config, accelerator)
+    return lambda: loop.run_epoch(ready, faces, 0)
 
 
 def plain(faces: dataset.FaceSet, size: int):
-    model = train.build("meso4", size)
+    model = trainer.build("meso4", size)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3)
     loss_of = torch.nn.functional.binary_cross_entropy_with_logits
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import ablation
 
-from mesocore import train
 from mesocore.core import files, runtime
 from mesocore.data import tiers
 from mesocore.evaluation import records
 from mesocore.nets.detector import load_detector
+from mesocore.training import trainer
 
 MODEL = "meso4+inverted"
 SCALE = ablation.for_epochs(24)  # of the runs on SOURCE
@@ -42,7 +42,7 @@ def trained(row: str, folder: Path, source: Path, seed: int) -> Path:
         start = ablation.trained(MODEL, source, seed, SCALE)
         settings = replace(settings, init=str(start))
     out = runtime.project_root() / "runs" / "transfer" / folder.name / f"{row}-{seed}"
-    train.train(settings, out, resume=out.exists())
+    trainer.train(settings, out, resume=out.exists())
     return out
 
 

@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from mesocore import devices, ensemble, train
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_json, write_text
 from mesocore.evaluation import model_card, prediction, records
 from mesocore.nets import detector, pruning
+from mesocore.training import distributed, ensembles, trainer
+from mesocore.training.config import TrainConfig
 
 
 def train_model(
@@ -26,31 +27,31 @@ def train_model(
     out: Annotated[Path, typer.Option(help="the run's folder")],
     epochs: Annotated[
         int, typer.Option(min=1, help="passes over the training split")
-    ] = train.TrainConfig.epochs,
-    size: Annotated[int, typer.Option(help="pixels a side")] = train.TrainConfig.size,
+    ] = TrainConfig.epochs,
+    size: Annotated[int, typer.Option(help="pixels a side")] = TrainConfig.size,
     batch_size: Annotated[
         int, typer.Option(min=2, help="images of all processes together")
-    ] = train.TrainConfig.batch_size,
+    ] = TrainConfig.batch_size,
     learning_rate: Annotated[
         float, typer.Option(help="the peak of the schedule")
-    ] = train.TrainConfig.learning_rate,
+    ] = TrainConfig.learning_rate,
     schedule: Annotated[
         str, typer.Option(help="of the learning rate: cosine, one-cycle or constant")
-    ] = train.TrainConfig.schedule,
+    ] = TrainConfig.schedule,
     warmup: Annotated[
         float, typer.Option(help="share of the steps over which the learning rate rises")
-    ] = train.TrainConfig.warmup,
+    ] = TrainConfig.warmup,
     accumulate: Annotated[
         int, typer.Option(min=1, help="batches whose gradients make one step")
-    ] = train.TrainConfig.accumulate,
-    weight_decay: Annotated[float, typer.Option(help="of AdamW")] = train.TrainConfig.weight_decay,
+    ] = TrainConfig.accumulate,
+    weight_decay: Annotated[float, typer.Option(help="of AdamW")] = TrainConfig.weight_decay,
     dropout: Annotated[float | None, typer.Option(help="share  [default: the model's own]")] = None,
     augment: Annotated[
         str, typer.Option(help="none, or some of flip+jpeg+blur+resize+noise+colour")
-    ] = train.TrainConfig.augment,
+    ] = TrainConfig.augment,
     images: Annotated[
         int, typer.Option(min=0, help="train on so many, in whole groups; 0: all")
-    ] = train.TrainConfig.images,
+    ] = TrainConfig.images,
     balanced_sampling: Annotated[
         bool, typer.Option("--balanced-sampling", help="draw both classes equally often")
     ] = False,
@@ -64,7 +65,7 @@ def train_model(
     ] = 0,
     precision: Annotated[
         str, typer.Option(help="of training: fp32, bf16, or on a GPU fp16")
-    ] = train.TrainConfig.precision,
+    ] = TrainConfig.precision,
     channels_last: Annotated[
         bool, typer.Option("--channels-last", help="lay weights out as images are; may be faster")
     ] = False,
@@ -78,7 +79,7 @@ def train_model(
 
     On several devices: torchrun --nproc-per-node N -m mesocore train ..., or accelerate launch.
     """
-    config = train.TrainConfig(
+    config = TrainConfig(
         model,
         data,
         epochs,
@@ -102,8 +103,8 @@ def train_model(
         seed=seed,
         init=str(init) if init else None,
     )
-    history = train.train(config, out, resume)
-    if not devices.is_main_process():
+    history = trainer.train(config, out, resume)
+    if not distributed.is_main_process():
         return
     best = history.loc[history["val_roc_auc"].idxmax()]
     print(
@@ -124,7 +125,7 @@ def prune_model(
 ) -> None:
     """Mask the smallest weights, fine-tune under the masks, and say what is left."""
     changes = {"prune": amount, "prune_method": method, "seed": seed}
-    history = train.train(train.fine_tuning_config(run, data, epochs, **changes), out, resume)
+    history = trainer.train(trainer.fine_tuning_config(run, data, epochs, **changes), out, resume)
     before, after = detector.load_detector(run), detector.load_detector(out)
     zeros = pruning.sparsity(after.model).loc["all"]
     print(f"{out}: {zeros['zeros']:.0f} of {zeros['weights']:.0f} weights are zero "
@@ -144,7 +145,7 @@ def ensemble_models(
     out: Annotated[Path, typer.Option(help="the ensemble's folder, a run like any other")],
 ) -> None:
     """Put several seeds of a model together: their mean judges better than any of them."""
-    made = ensemble.save_ensemble(runs, data, out)
+    made = ensembles.save_ensemble(runs, data, out)
     each = [detector.load_detector(run).description["best"]["val_roc_auc"] for run in runs]
     print(
         f"{out}: {made.description['config']['model']}, validation ROC AUC "

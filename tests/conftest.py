@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mesocore import plots
+from mesocore.course import plots
 
 PER_CLASS = 60
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from mesocore import loop, train
 from mesocore.data.assembly.assemble import assemble
+from mesocore.training import loop, trainer
+from mesocore.training.config import TrainConfig
 
 
 def write_images(folder: Path, per_class: int, size: int = 64, seed: int = 0) -> Path:
@@ -30,7 +31,7 @@ def assembled_set(folder: Path, per_class: int = 40, seed: int = 0) -> Path:
     return folder / "set"
 
 
-def check_resume(config: train.TrainConfig, whole: Path, out: Path, epochs: int) -> None:
+def check_resume(config: TrainConfig, whole: Path, out: Path, epochs: int) -> None:
     """Trains into `out`, stops after `epochs`, resumes, and compares with the finished `whole`."""
     run_epoch = loop.run_epoch
 
@@ -41,7 +42,7 @@ def check_resume(config: train.TrainConfig, whole: Path, out: Path, epochs: int)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(loop, "run_epoch", until)
-        train.train(config, out)
-    train.train(config, out, resume=True)
+        trainer.train(config, out)
+    trainer.train(config, out, resume=True)
     for name in ("model.safetensors", "last.safetensors", "history.csv"):
         assert (whole / name).read_bytes() == (out / name).read_bytes()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mesocore import train
 from mesocore.core import runtime
 from mesocore.core.runtime import project_root
+from mesocore.training.config import TrainConfig
 from tests.factories import assembled_set
 
 sys.path.append(str(project_root() / "benchmarks"))
@@ -24,7 +24,7 @@ import transfer  # noqa: E402
 def faces(tmp_path, monkeypatch):
     """A small set in a project that has no runs yet; a row is trained for two epochs at 64 px."""
     folder = assembled_set(tmp_path, per_class=15)
-    short = train.TrainConfig("meso4", str(folder), epochs=2, size=64, batch_size=8)
+    short = TrainConfig("meso4", str(folder), epochs=2, size=64, batch_size=8)
     monkeypatch.setattr(runtime, "project_root", lambda: tmp_path / "project")
     monkeypatch.setattr(ablation, "config", lambda row, _, seed, *__: replace(short, seed=seed))
     return folder

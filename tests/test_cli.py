@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mesocore import cli, train
+from mesocore import cli
+from mesocore.training import trainer
 from tests.factories import write_images
 
 
@@ -69,7 +70,7 @@ def test_evaluate_writes_a_results_file(work):
 
 
 def test_evaluate_averages_over_seeds_and_refuses_other_differences(work):
-    def train(name, *options):
+    def run(name, *options):
         done = mesocore("train", "meso4", "--data", work / "set", "--out", work / name,
                         "--size", 64, *options)  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -79,8 +80,8 @@ def test_evaluate_averages_over_seeds_and_refuses_other_differences(work):
         done = mesocore("evaluate", *runs, "--data", work / "set", "--json", file)
         return json.loads(file.read_text()) if done.returncode == 0 else done.stderr
 
-    train("second", "--epochs", 2, "--seed", 1)
-    train("longer", "--epochs", 3, "--seed", 2)
+    run("second", "--epochs", 2, "--seed", 1)
+    run("longer", "--epochs", 3, "--seed", 2)
     both = evaluate(work / "run", work / "second")
     one = [evaluate(work / name)["metrics"]["all"]["roc_auc"] for name in ("run", "second")]
     auc = both["metrics"]["all"]["roc_auc"]
@@ -180,7 +181,7 @@ def test_an_interruption_is_one_line_that_says_how_to_go_on(monkeypatch, tmp_pat
     def interrupted(*_):
         raise KeyboardInterrupt("interrupted in epoch 3 of 9; --resume goes on")
 
-    monkeypatch.setattr(train, "train", interrupted)
+    monkeypatch.setattr(trainer, "train", interrupted)
     command = ["train", "meso4", "--data", "set", "--out", str(tmp_path / "run")]
     done = CliRunner().invoke(cli.typer_app, command)
     assert done.exit_code == 130

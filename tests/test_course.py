@@ -12,7 +12,7 @@ import nbformat
 import pages
 import pytest
 
-from mesocore import plots
+from mesocore.course import plots
 from tests.sample_notebook import sample
 
 FETCHING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "xlink:href"}

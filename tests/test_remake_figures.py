@@ -10,8 +10,8 @@ import remake_figures as figures
 from course import ChapterError
 from matplotlib.testing.compare import compare_images
 
-from mesocore import panels, plots
 from mesocore.core.runtime import project_root
+from mesocore.course import plots
 from mesocore.evaluation import robustness
 
 RECORD = {"chapter": "06", "tier": "synthfaces", "seed": 0, "manifest_hash": "ab" * 32}
@@ -72,7 +72,7 @@ def test_a_committed_figure_is_what_its_record_gives(tmp_path):
     """The robustness sweep, drawn again from results/, is the picture in figures/."""
     root = project_root()
     record = json.loads((root / "results/synthfaces/robustness.json").read_text())
-    fig = panels.sweeps(record)
+    fig = plots.sweeps(record)
     made = plots.save_figure(fig, "06-robustness", folder=tmp_path, **RECORD)
     committed = root / "figures" / "06-robustness.png"
     assert compare_images(str(committed), str(made), tol=5) is None
@@ -82,7 +82,7 @@ def test_a_sweep_figure_has_a_panel_a_sweep(tmp_path):
     level = {"level": 0, **{m: {"value": 0.9, "low": 0.8, "high": 1.0} for m in robustness.METRICS}}
     record = {"sweeps": {name: {"unit": "x", "levels": [level, level | {"level": 2}]}
                          for name in ("blur", "noise")}}  # fmt: skip
-    fig = panels.sweeps(record)
+    fig = plots.sweeps(record)
     assert [ax.get_xlabel() for ax in fig.axes if ax.lines] == ["blur: x", "noise: x"]
     assert len(fig.legends) == 1
     assert isinstance(robustness.frame(record["sweeps"]["blur"]), pd.DataFrame)

@@ -6,11 +6,13 @@ import pandas as pd
 import pytest
 import torch
 
-from mesocore import subset, train
+from mesocore import subset
 from mesocore.core.errors import UserError
 from mesocore.data import dataset
 from mesocore.data.assembled_set import AssembledSet, kinds
 from mesocore.data.assembly import assemble
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
 from tests.factories import write_images
 
 
@@ -42,7 +44,7 @@ def test_it_is_loaded_and_trained_on_like_any_set(whole, tmp_path):
     faces, all_of_them = (dataset.load(folder, "train", 64) for folder in (out, whole))
     rows = all_of_them.table["path"].isin(faces.table["path"]).tolist()
     assert torch.equal(faces.images, all_of_them.images[torch.tensor(rows)])
-    history = train.train(train.TrainConfig("meso4", str(out), 1, 64, 8), tmp_path / "run")
+    history = trainer.train(TrainConfig("meso4", str(out), 1, 64, 8), tmp_path / "run")
     assert len(history) == 1
     assert AssembledSet(out).manifest_sha256 != AssembledSet(whole).manifest_sha256
 

@@ -18,6 +18,7 @@ layers would go first.
 
 import copy
 import gzip
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -138,6 +139,44 @@ def _without(model: nn.Module, share: float, size: int) -> nn.Module:
     except (RuntimeError, ValueError) as error:
         raise UserError(f"this model cannot lose whole channels ({error})") from error
     return smaller.train(model.training)
+
+
+@dataclass(frozen=True)
+class PruningHook:
+    """What training does for pruning: before the first step, and to the model that is kept.
+
+    `amount`, `method`: as in `apply_masks`, or "structured"; nothing happens at 0. `seed`: of
+    "random".
+    """
+
+    amount: float = 0.0
+    method: str = "global"
+    seed: int = 0
+
+    def check_start(self, run: str, before: dict) -> None:
+        """Raises `UserError` if the run that training starts from, with the config `before`, is
+        pruned in a way that this cannot go on with."""
+        done, method = before.get("prune", 0), before.get("prune_method")
+        mixed = self.amount and {method, self.method} != {"global"}
+        if done and (mixed or method == "structured"):
+            raise UserError(f"{run} is pruned already, by {done:.0%} ({method}); start from the run "
+                            "it came from")  # fmt: skip
+        if 0 < self.amount <= done:
+            raise UserError(
+                f"{run} is pruned already, by {done:.0%}; write more than that to go on"
+            )
+
+    def start(self, model: nn.Module, size: int) -> nn.Module:
+        """The model (for images of `size` px) to train: under masks, or without some channels."""
+        if self.method == "structured":
+            return remove_channels(model, self.amount, size)
+        if self.amount:
+            apply_masks(model, self.amount, self.method, self.seed)
+        return model
+
+    def finish(self, model: nn.Module) -> nn.Module:
+        """An ordinary copy of the trained model, on which later steps leave no trace."""
+        return permanent_copy(model)
 
 
 def sparsity(model: nn.Module) -> pd.DataFrame:

@@ -6,11 +6,13 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from mesocore import cli, train
+from mesocore import cli
 from mesocore.core.errors import UserError
 from mesocore.evaluation import metrics, model_card, records, slices, thresholds
 from mesocore.evaluation.model_card import known_limits
 from mesocore.nets.detector import load_detector
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
 from tests.factories import assembled_set
 
 
@@ -27,7 +29,7 @@ def few_resamples():
 def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("card")
     faces = assembled_set(folder)
-    train.train(train.TrainConfig("meso4", str(faces), 1, 64, 8, seed=3), folder / "run")
+    trainer.train(TrainConfig("meso4", str(faces), 1, 64, 8, seed=3), folder / "run")
     detector = load_detector(folder / "run")
     return faces, detector, records.evaluate(detector, faces)
 

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from mesocore import train
 from mesocore.core.errors import UserError
 from mesocore.evaluation import records
 from mesocore.nets.detector import load_detector
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
 from tests.factories import assembled_set
 
 
@@ -19,7 +20,7 @@ def rows(tmp_path_factory):
     for model in ("meso4", "meso4+eca"):
         for seed in (0, 1):
             out = folder / f"{model}-{seed}"
-            train.train(train.TrainConfig(model, str(faces), 2, 64, 8, seed=seed), out)
+            trainer.train(TrainConfig(model, str(faces), 2, 64, 8, seed=seed), out)
             found.setdefault(model, []).append(load_detector(out))
     return faces, found
 

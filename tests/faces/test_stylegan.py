@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore import styles
 from mesocore.core.errors import UserError
+from mesocore.course import stylegan_plots
 from mesocore.faces import stylegan
 from mesocore.faces.stylegan import LATENT, Generator, StyledConv, adain, draw
 
@@ -97,10 +97,10 @@ def test_the_shipped_generator_is_small_and_repeats_itself():
 
 
 def test_mixing_takes_each_range_of_styles_from_another_seed():
-    coarse = styles.mix([1], [2], styles.RANGES["coarse"])[0, 0].astype(int)
-    fine = styles.mix([1], [2], styles.RANGES["fine"])[0, 0].astype(int)
-    own = styles.mix([1], [1], slice(None))[0, 0].astype(int)
-    shown = styles.sweep([1], [0.7])[0, 0]
+    coarse = stylegan_plots.mix([1], [2], stylegan_plots.RANGES["coarse"])[0, 0].astype(int)
+    fine = stylegan_plots.mix([1], [2], stylegan_plots.RANGES["fine"])[0, 0].astype(int)
+    own = stylegan_plots.mix([1], [1], slice(None))[0, 0].astype(int)
+    shown = stylegan_plots.truncated([1], [0.7])[0, 0]
     assert np.array_equal(own, shown)
     assert np.abs(coarse - own).mean() > np.abs(fine - own).mean() > 0
 
@@ -109,8 +109,10 @@ def test_upsampling_leaves_its_mark_in_the_spectrum():
     noise = torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(0)) * 30 + 128
     power = {}
     for kind in ("bilinear", "nearest", "zeros"):
-        large = styles.upsampled(noise, kind)[:, 0].clamp(0, 255).to(torch.uint8).numpy()
-        power[kind] = styles.mean_spectrum(list(large))[24:].mean()  # from 0.375 cycles a pixel
+        large = stylegan_plots.upsampled(noise, kind)[:, 0].clamp(0, 255).to(torch.uint8).numpy()
+        power[kind] = stylegan_plots.mean_spectrum(list(large))[
+            24:
+        ].mean()  # from 0.375 cycles a pixel
     assert power["bilinear"] < power["nearest"] < power["zeros"]
 
 

@@ -7,12 +7,13 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from mesocore import train
 from mesocore.core.errors import UserError
 from mesocore.nets import pruning
 from mesocore.nets.detector import load_detector
 from mesocore.nets.models import build
 from mesocore.nets.profile import complexity
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
 from tests.factories import assembled_set, check_resume
 
 
@@ -153,17 +154,15 @@ def test_other_mistakes_are_named():
 def dense_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pruning")
     faces = assembled_set(folder)
-    train.train(train.TrainConfig("meso4", str(faces), 2, 64, 8), folder / "dense")
+    trainer.train(TrainConfig("meso4", str(faces), 2, 64, 8), folder / "dense")
     return faces, folder / "dense"
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 def test_a_pruned_run_keeps_its_share_after_saving_and_resumes(dense_run, tmp_path, ema):
     faces, dense = dense_run
-    config = train.TrainConfig(
-        "meso4", str(faces), 3, 64, 8, 1e-3, init=str(dense), prune=0.2, ema=ema
-    )
-    train.train(config, tmp_path / "whole")
+    config = TrainConfig("meso4", str(faces), 3, 64, 8, 1e-3, init=str(dense), prune=0.2, ema=ema)
+    trainer.train(config, tmp_path / "whole")
     kept = load_detector(tmp_path / "whole").model
     assert not pruning.masked(kept)
     assert pruning.sparsity(kept).loc["all", "share"] == pytest.approx(0.2, abs=0.001)
@@ -174,10 +173,10 @@ def test_pruning_again_goes_on_from_the_zeros_and_only_upwards(dense_run, tmp_pa
     faces, dense = dense_run
 
     def pruned(start, out, amount, method="global"):
-        config = train.fine_tuning_config(
+        config = trainer.fine_tuning_config(
             tmp_path / start, str(faces), 1, prune=amount, prune_method=method
         )
-        train.train(config, tmp_path / out)
+        trainer.train(config, tmp_path / out)
         return load_detector(tmp_path / out).model
 
     first = pruned(dense, "first", 0.2)

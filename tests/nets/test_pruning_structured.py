@@ -3,12 +3,13 @@
 import pytest
 import torch
 
-from mesocore import train
 from mesocore.core.errors import UserError
 from mesocore.nets import pruning
 from mesocore.nets.detector import fit_widths, load_detector
 from mesocore.nets.models import build
 from mesocore.nets.profile import complexity
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
 from tests.factories import assembled_set, check_resume
 
 
@@ -61,16 +62,16 @@ def test_what_cannot_be_done_is_said():
 
 def test_a_slim_run_is_trained_saved_loaded_and_resumed(tmp_path):
     faces = assembled_set(tmp_path)
-    train.train(train.TrainConfig("meso4", str(faces), 1, 64, 8), tmp_path / "dense")
-    config = train.fine_tuning_config(
+    trainer.train(TrainConfig("meso4", str(faces), 1, 64, 8), tmp_path / "dense")
+    config = trainer.fine_tuning_config(
         tmp_path / "dense", str(faces), 2, prune=0.5, prune_method="structured"
     )
-    train.train(config, tmp_path / "whole")
+    trainer.train(config, tmp_path / "whole")
     detector = load_detector(tmp_path / "whole")
     assert pruning.weight_count(detector.model) <= 0.5 * pruning.weight_count(model("meso4"))
     assert len(detector.probabilities(images())) == 3
     check_resume(config, tmp_path / "whole", tmp_path / "broken", 1)
     for more in ({"prune": 0.8, "prune_method": "global"}, {"prune": 0.0}):
         with pytest.raises(UserError, match=r"pruned already, by 50% \(structured\); start from"):
-            again = train.fine_tuning_config(tmp_path / "whole", str(faces), 1, **more)
-            train.train(again, tmp_path / "again")
+            again = trainer.fine_tuning_config(tmp_path / "whole", str(faces), 1, **more)
+            trainer.train(again, tmp_path / "again")

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mesocore.core import training_state
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_bytes, write_json
 from mesocore.core.runtime import progress, reseed, setup
@@ -222,37 +223,21 @@ class Players:
         ):
             mean.lerp_(now, 1 - keep)
 
-    def parts(self) -> dict[str, nn.Module]:
+    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         return {"generator": self.generator, "average": self.average,
-                "discriminator": self.discriminator}  # fmt: skip
+                "discriminator": self.discriminator,
+                **{f"adam.{name}": part for name, part in self.optimisers.items()}}  # fmt: skip
 
     def state(self, steps: int) -> bytes:
-        tensors = {
-            f"{name}.{key}": value.contiguous()
-            for name, part in self.parts().items()
-            for key, value in part.state_dict().items()
-        }
-        for name, optimiser in self.optimisers.items():
-            for index, moments in optimiser.state_dict()["state"].items():
-                tensors |= {f"adam.{name}.{index}.{k}": v.contiguous() for k, v in moments.items()}
-        tensors |= {"steps": torch.tensor(steps), "moments": self.moments}
-        return save(tensors)
+        more = {"steps": torch.tensor(steps), "moments": self.moments}
+        return save(training_state.collect(self.parts()) | more)
 
     def restore(self, path: Path) -> int:
         """Puts a saved state back; returns the steps done, 0 if there is none."""
         if not path.exists():
             return 0
         tensors = load_file(path)
-        for name, part in self.parts().items():
-            part.load_state_dict({key: tensors[f"{name}.{key}"] for key in part.state_dict()})
-        for name, optimiser in self.optimisers.items():
-            moments: dict[int, dict[str, Tensor]] = {}
-            for key, value in tensors.items():
-                if key.startswith(f"adam.{name}."):
-                    index, kind = key.split(".")[2:]
-                    moments.setdefault(int(index), {})[kind] = value
-            groups = optimiser.state_dict()["param_groups"]
-            optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        training_state.put_back(self.parts(), tensors)
         self.moments = tensors["moments"]
         return int(tensors["steps"])
 

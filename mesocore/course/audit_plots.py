@@ -1,0 +1,152 @@
+"""Audit reports as a person reads them: a table and a figure, always with their intervals."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mesocore.core.images import open_rgb
+from mesocore.course import plots
+from mesocore.data.auditing import shortcuts, trivial_features
+
+FAMILIES = (*trivial_features.FAMILIES, "together")
+STAGES = {"before": ("o", "white", plots.MUTED), "after": ("o", "black", "black")}
+
+
+def saved_reports(results: Path) -> dict[str, dict]:
+    """Name of the audited folder -> `AuditReport.to_dict()`, of all *-audit.json in `results`."""
+    found = [json.loads(path.read_text()) for path in sorted(results.glob("*-audit.json"))]
+    return {report["folder"]: report for report in found}
+
+
+def table(report: dict, scope: str = "all") -> pd.DataFrame:
+    """AUC and 95 % interval as text: one row a feature family, columns before and after matching.
+
+    `report` is `AuditReport.to_dict()`. A stage that was not audited is left out.
+    """
+    columns = {}
+    for stage in STAGES:
+        rows = {s["family"]: s for s in report[stage] or [] if s["scope"] == scope}
+        columns[f"{stage} matching"] = {
+            name: f"{s['auc']:.3f} [{s['low']:.3f}, {s['high']:.3f}]" for name, s in rows.items()
+        }
+    shown = pd.DataFrame(columns).reindex(FAMILIES).dropna(how="all").dropna(how="all", axis=1)
+    return shown.fillna("not measured").rename_axis("features")
+
+
+def by_scope(report: dict, stage: str = "after") -> pd.DataFrame:
+    """AUC and interval as text: one row a feature family, one column a scope of the audit."""
+    scopes = list(dict.fromkeys(score["scope"] for score in report[stage]))
+    return pd.DataFrame({scope: table(report, scope)[f"{stage} matching"] for scope in scopes})
+
+
+def spectrum_by_edit(
+    folder: Path, manifest: pd.DataFrame, seed: int, most: int = 300
+) -> pd.DataFrame:
+    """AUC of the spectrum on reals against the fakes of one edit; a row an edit.
+
+    A fake with several edits counts for each of them. At most `most` reals, and fakes of an edit,
+    are used; an edit with too few unrelated fakes to audit is left out. Columns fakes, auc, low,
+    high.
+    """
+    shuffled = manifest.sample(frac=1, random_state=seed)
+    edits = shuffled["edit"].str.split("+")
+    of = {name: edits.map(lambda had, name=name: name in had) for name in set(edits.explode())}
+    reals = shuffled[shuffled["label"] == "real"].head(most)
+    parts = {name: shuffled[of[name]].head(most) for name in sorted(of) if name}
+    used = pd.concat([reals, *parts.values()]).drop_duplicates("path")
+    measured = [trivial_features.spectrum_features(open_rgb(folder / p)) for p in used["path"]]
+    features = pd.DataFrame(measured, index=used.index)
+    rows = {}
+    for name, fakes in parts.items():
+        if fakes["group"].nunique() >= shortcuts.MIN_GROUPS:
+            both = pd.concat([reals, fakes])
+            score = shortcuts.scores({"spectrum": features.loc[both.index]}, both, seed, name)[0]
+            rows[name] = {"fakes": len(fakes), "auc": score.auc, "low": score.low,
+                          "high": score.high}  # fmt: skip
+    columns = ["fakes", "auc", "low", "high"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("edit")
+
+
+def figure(reports: Mapping[str, dict]) -> Figure:
+    """One panel a set: AUC of each feature family with its interval, before and after matching."""
+    ncols = min(len(reports), 2)
+    nrows = -(-len(reports) // ncols)
+    size = (plots.WIDTH, 0.6 + 1.8 * nrows)
+    fig, axes = plt.subplots(nrows, ncols, sharex=True, sharey=True, squeeze=False, figsize=size)
+    for ax in axes.flat[len(reports) :]:
+        ax.axis("off")
+    for ax, (name, report) in zip(axes.flat, reports.items(), strict=False):
+        _panel(ax, report)
+        ax.set_title(name)
+    first = axes[0, 0]
+    first.set_yticks(range(len(FAMILIES)), FAMILIES)
+    first.set_ylim(len(FAMILIES) - 0.4, -0.9)
+    fig.supxlabel("AUC of a logistic regression (0.5: learns nothing)", fontsize=10)
+    handles, labels = first.get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper right", ncols=len(labels))
+    return fig
+
+
+def _panel(ax: Axes, report: dict) -> None:
+    ax.axvline(0.5, color=plots.MUTED, linewidth=1, linestyle=":")
+    limits = [report["limits"]["header" if f == "header" else "pixels"] for f in FAMILIES]
+    for place, limit in enumerate(limits):
+        ax.plot([limit, limit], [place - 0.4, place + 0.4], color=plots.FAKE, linestyle="--")
+    ax.text(limits[0], -0.45, "fails beyond", color=plots.FAKE, fontsize=8, ha="center")
+    for offset, (stage, (marker, face, edge)) in zip((-0.13, 0.13), STAGES.items(), strict=True):
+        scores = [s for s in report[stage] or [] if s["scope"] == "all"]
+        y = [FAMILIES.index(s["family"]) + offset for s in scores]
+        for place, s in zip(y, scores, strict=True):
+            ax.plot([s["low"], s["high"]], [place, place], color=edge, linewidth=1.5)
+        ax.plot([s["auc"] for s in scores], y, marker, markerfacecolor=face,
+                markeredgecolor=edge, label=f"{stage} matching", zorder=3)  # fmt: skip
+    ax.set_xlim(0.35, 1.03)
+    ax.grid(axis="y", visible=False)
+
+
+def history_figure(real: pd.DataFrame, saved: Mapping[str, pd.DataFrame], aucs: Mapping) -> Figure:
+    """What one earlier saving leaves in the spectrum, and what a classifier makes of it.
+
+    `real`: spectrum features (N, rings) of the images without it; `saved`: the same images with
+    each history; `aucs`: history -> auc, low, high.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.2), width_ratios=(1.25, 1))
+    frequency = (np.arange(real.shape[1]) + 0.5) / (2 * real.shape[1])
+    places = len(aucs) - 1 - np.arange(len(aucs))
+    right.set_yticks(places, list(aucs))
+    for index, (name, score) in enumerate(aucs.items()):
+        look = {"color": plots.PALETTE[::-1][index % 7], "linestyle": plots.LINES[index % 7]}
+        if name in saved:
+            change = (saved[name] - real).mean() * 10 / np.log(10)  # natural log to decibels
+            left.plot(frequency, change, **look)
+        right.plot([score["low"], score["high"]], [places[index]] * 2, linewidth=2, **look)
+        right.plot(score["auc"], places[index], "o", color=look["color"])
+        right.get_yticklabels()[index].set_color(look["color"])
+    left.axhline(0, color=plots.MUTED, linewidth=1, linestyle=":")
+    left.set(xlabel="spatial frequency (cycles per pixel)", ylabel="change of power (dB)")
+    right.axvline(0.5, color=plots.MUTED, linewidth=1, linestyle=":")
+    right.set(xlabel="AUC, spectrum alone", xlim=(0.15, 1.03), ylim=(-0.6, len(aucs) - 0.4))
+    right.grid(axis="y", visible=False)
+    return fig
+
+
+def leak_figure(accuracies: Mapping[str, np.ndarray]) -> Figure:
+    """Accuracy of every repeated split as a dot; one row a way of splitting."""
+    fig, ax = plt.subplots(figsize=(plots.WIDTH, 1.7))
+    for place, (values, colour) in enumerate(
+        zip(accuracies.values(), (plots.FAKE, plots.REAL), strict=False)
+    ):
+        spread = np.linspace(-0.2, 0.2, len(values))
+        ax.plot(values, place + spread, "o", color=colour, markersize=4, alpha=0.8)
+    ax.axvline(0.5, color=plots.MUTED, linewidth=1, linestyle=":")
+    ax.set_yticks(range(len(accuracies)), list(accuracies))
+    ax.set(xlabel="accuracy on the test split; the labels are a coin's", xlim=(0, 1.03))
+    ax.set_ylim(len(accuracies) - 0.5, -0.5)
+    ax.grid(axis="y", visible=False)
+    return fig

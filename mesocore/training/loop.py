@@ -1,0 +1,154 @@
+"""One epoch of training, on one device or many.
+
+Nothing random outlives an epoch: order, augmentation and dropout are seeded anew from (seed,
+epoch), and the learning rate is a pure function of the step.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mesocore.core.runtime import progress, reseed
+from mesocore.data import dataset
+from mesocore.training import distributed
+from mesocore.training.config import TrainConfig
+from mesocore.training.schedule import learning_rate
+
+
+class Objective(nn.Module):
+    """A model and its loss as one module, so that mixed precision ends where training does.
+
+    uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake -> the mean cross-entropy, float32.
+    """
+
+    def __init__(self, model: nn.Module, label_smoothing: float = 0.0):
+        super().__init__()
+        self.model, self.label_smoothing = model, label_smoothing
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        logits = self.model(images).float()
+        targets = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
+        mean = "mean" if len(labels) else "sum"  # a process may have no image of the last batch
+        return nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction=mean)
+
+
+@dataclass
+class Trainer:
+    """What is trained and what trains it. `objective` holds `model`, as accelerate wraps it."""
+
+    config: TrainConfig
+    accelerator: Accelerator
+    model: nn.Module
+    objective: nn.Module
+    optimiser: torch.optim.Optimizer
+    ema: AveragedModel | None
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model that is validated and kept."""
+        return self.model if self.ema is None else self.ema.module
+
+
+def prepare(model: nn.Module, config: TrainConfig, accelerator: Accelerator) -> Trainer:
+    """Puts `model` on its device and makes the rest for it."""
+    model = distributed.join_norms(model, accelerator).to(accelerator.device)
+    if config.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    ema = None
+    if config.ema:
+        ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema),
+                                use_buffers=True)  # fmt: skip
+    optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
+    objective = Objective(model, config.label_smoothing)
+    objective, optimiser = accelerator.prepare(objective, optimiser)
+    return Trainer(config, accelerator, model, objective, optimiser, ema)
+
+
+def steps_per_epoch(images: int, config: TrainConfig) -> int:
+    """Updates an epoch: batches, or groups of `accumulate` batches; the last may be smaller."""
+    return math.ceil(images / (config.batch_size * config.accumulate))
+
+
+def run_epoch(trainer: Trainer, data: dataset.FaceSet, epoch: int) -> float:
+    """Trains on every image once; returns their mean loss. `epoch` counts from 0.
+
+    Raises `FloatingPointError` as soon as the loss is not finite.
+    """
+    config, total = trainer.config, 0.0
+    steps = steps_per_epoch(len(data), config)
+    trainer.objective.train()
+    images_in_step = config.batch_size * config.accumulate
+    for number, batches in enumerate(_groups(trainer, data, epoch)):
+        step = epoch * steps + number
+        rate = learning_rate(
+            step, steps * config.epochs, config.learning_rate, config.warmup, config.schedule
+        )
+        count = min(images_in_step, len(data) - number * images_in_step)
+        total += update(trainer, batches, rate, count)
+    return distributed.total(total) / len(data)
+
+
+def _groups(trainer: Trainer, data: dataset.FaceSet, epoch: int) -> Iterator[list]:
+    """The batches of an epoch, as many together as make one step."""
+    config = trainer.config
+    seed = config.seed * 10_000 + epoch
+    reseed(seed + 1_000_003 * trainer.accelerator.process_index)  # dropout
+    generator = torch.Generator().manual_seed(seed)  # order and augmentation
+    batches = dataset.batches(
+        data, config.batch_size, generator, config.augment, config.balanced_sampling,
+        distributed.share(trainer.accelerator),
+    )  # fmt: skip
+    count = math.ceil(len(data) / config.batch_size)
+    if trainer.accelerator.is_main_process:
+        batches = progress(batches, f"epoch {epoch + 1}/{config.epochs}", total=count)
+    group = []
+    for number, batch in enumerate(batches, start=1):
+        group.append(batch)
+        if len(group) == config.accumulate or number == count:
+            yield group
+            group = []
+
+
+def update(
+    trainer: Trainer, batches: list[tuple[Tensor, Tensor]], rate: float, images_in_step: int
+) -> float:
+    """One step of the optimiser at that learning rate; returns the sum of the images' losses.
+
+    `batches` are this process's parts of them, as `dataset.batches` makes them; `images_in_step`
+    counts those of all processes. Raises `FloatingPointError` if a loss is not finite.
+    """
+    accelerator, total = trainer.accelerator, 0.0
+    for group in trainer.optimiser.param_groups:
+        group["lr"] = rate
+    trainer.optimiser.zero_grad()
+    for number, (images, labels) in enumerate(batches, start=1):
+        loss = _backward(trainer, images, labels, images_in_step, last=number == len(batches))
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss became {loss}")
+        total += loss * len(labels)
+    if trainer.config.clip_norm:
+        accelerator.clip_grad_norm_(trainer.model.parameters(), trainer.config.clip_norm)
+    trainer.optimiser.step()
+    if trainer.ema is not None:
+        trainer.ema.update_parameters(trainer.model)
+    return total
+
+
+def _backward(
+    trainer: Trainer, images: Tensor, labels: Tensor, images_in_step: int, last: bool
+) -> float:
+    """Adds a batch's share of the step's gradient; processes exchange theirs with the last one."""
+    accelerator = trainer.accelerator
+    images, labels = images.to(accelerator.device), labels.to(accelerator.device)
+    with nullcontext() if last else accelerator.no_sync(trainer.objective):
+        loss = trainer.objective(images, labels)
+        # processes' gradients are averaged: the share is one of all their images
+        share = max(len(labels), 1) * accelerator.num_processes / images_in_step
+        accelerator.backward(loss * share)
+    return loss.item()

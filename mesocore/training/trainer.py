@@ -1,0 +1,176 @@
+"""Training: AdamW under a schedule, best epoch by validation ROC AUC, exact resume, many devices.
+
+Resume is exact because nothing random outlives an epoch (loop.py). So the weights, the optimiser's
+moments, the weights' EMA and the history at the end of an epoch are the whole state. A run that was
+killed repeats at most one epoch and ends in the same bits.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from mesocore.core.errors import UserError
+from mesocore.core.runtime import environment, setup
+from mesocore.data import dataset, tiers
+from mesocore.data.assembled_set import AssembledSet
+from mesocore.evaluation import metrics
+from mesocore.nets.detector import Detector, load_detector, logits, save_model
+from mesocore.nets.models import build
+from mesocore.nets.pruning import PruningHook
+from mesocore.training import distributed, loop, run_folder
+from mesocore.training.config import TrainConfig
+
+
+def fine_tuning_config(run: Path, data: str, epochs: int = 5, **changes) -> TrainConfig:
+    """A run's own settings, started from its weights, for `epochs` more at a tenth of its rate.
+
+    `changes`: other settings, as `prune=0.2`. Raises `UserError` if `run` was not trained here.
+    """
+    before = load_detector(run).description["config"]
+    if "learning_rate" not in before:
+        raise UserError(f"{run} has no settings to go on with; give the folder of a mesocore run")
+    own = {f.name: before[f.name] for f in fields(TrainConfig) if f.name in before}
+    own |= {"learning_rate": before["learning_rate"] / 10, "init": str(run), "data": data}
+    return TrainConfig(**own | {"epochs": epochs} | changes)
+
+
+def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
+    """Trains `config.model` and leaves the run in `out`; returns one history row per epoch.
+
+    `out` must be new or empty, unless `resume` continues the run that it holds; resuming a finished
+    run changes nothing. Started by torchrun or `accelerate launch`, the processes share the work
+    and the first of them writes. Raises `UserError` on a mismatch, or when the loss stops being
+    finite; an interruption raises `KeyboardInterrupt`, which says what is kept.
+    """
+    out = Path(out)
+    accelerator = _devices(config)
+    with accelerator.main_process_first():  # which may have to build it
+        assembled = tiers.resolve(config.data)
+    settings = {**asdict(config), "manifest_sha256": assembled.manifest_sha256}
+    setup(config.seed)
+    model, settings["init_sha256"] = initial_model(config)  # first: a mistake leaves no run
+    if accelerator.is_main_process:
+        defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
+        run_folder.open_run(out, settings, defaults, resume)
+    accelerator.wait_for_everyone()
+    if resume and _finished(done := run_folder.history(out), config):
+        return pd.DataFrame(done)
+    trainer = loop.prepare(model, config, accelerator)
+    rows = run_folder.restore(out, trainer) if resume else []
+    with accelerator.main_process_first():
+        training, validation = _splits(assembled, config)
+    training = dataset.on_device(training, accelerator.device)
+    with (
+        run_folder.Log(out, rows, accelerator.is_main_process) as log,
+        _explained(config, out, rows),
+    ):
+        while not _finished(rows, config):
+            loss = loop.run_epoch(trainer, training, len(rows))
+            row, fitted = _validate(trainer, validation)
+            row = {"epoch": len(rows) + 1, "train_loss": loss, **row}
+            if accelerator.is_main_process:
+                if row["val_roc_auc"] > max((r["val_roc_auc"] for r in rows), default=-1):
+                    _keep(trainer, out, {"config": settings, "best": row, **fitted}, assembled)
+                run_folder.save_state(out, trainer, [*rows, row])
+            rows.append(row)
+            log.add(rows)
+    return pd.DataFrame(rows)
+
+
+def _devices(config: TrainConfig) -> Accelerator:
+    accelerator = distributed.accelerator(config.precision)
+    if config.batch_size < accelerator.num_processes:
+        raise UserError(
+            f"batch_size is {config.batch_size}, too few for {accelerator.num_processes} "
+            "processes: it counts the images of all of them together"
+        )
+    return accelerator
+
+
+def _splits(
+    assembled: AssembledSet, config: TrainConfig
+) -> tuple[dataset.FaceSet, dataset.FaceSet]:
+    training, validation = (dataset.load(assembled, name, config.size) for name in ("train", "val"))
+    return dataset.subset(training, config.images) if config.images else training, validation
+
+
+def _finished(rows: list[dict], config: TrainConfig) -> bool:
+    scores = [row["val_roc_auc"] for row in rows]
+    waited = bool(scores) and len(rows) - 1 - int(np.argmax(scores))
+    return len(rows) >= config.epochs or bool(config.patience) and waited >= config.patience
+
+
+def _keep(trainer: loop.Trainer, out: Path, about: dict, assembled: AssembledSet) -> None:
+    """Saves the model as it is evaluated: a copy, on which later epochs leave no trace."""
+    about = about | {"preparation": assembled.preparation.to_dict()}
+    plain = _hook(trainer.config).finish(trainer.evaluated)
+    save_model(out, plain, about | {"environment": environment()})
+
+
+@contextmanager
+def _explained(config: TrainConfig, out: Path, rows: list[dict]) -> Iterator[None]:
+    """Says what is left of a run that stops before its end, and how to go on."""
+    try:
+        yield
+    except FloatingPointError as error:
+        best = max(rows, key=lambda row: row["val_roc_auc"], default=None)
+        kept = "no epoch had ended, so no model is kept"
+        if best:
+            kept = (f"{out} keeps the best model so far, of epoch {best['epoch']} "
+                    f"(validation ROC AUC {best['val_roc_auc']:.4f})")  # fmt: skip
+        raise UserError(
+            f"{error} in epoch {len(rows) + 1}; {kept}; start another run with a learning rate "
+            f"below {config.learning_rate}, or with clip_norm"
+        ) from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"interrupted in epoch {len(rows) + 1} of {config.epochs}; {out} holds all before it, "
+            "and the same command with --resume (resume=True) goes on"
+        ) from None
+
+
+def initial_model(config: TrainConfig) -> tuple[nn.Module, str | None]:
+    """The model before its first step, and the hash of the weights that it was given, if any."""
+    model = build(config.model, config.size)
+    for module in model.modules():
+        if config.dropout is not None and isinstance(module, nn.Dropout):
+            module.p = config.dropout
+    init_sha256 = None
+    if config.init is not None:
+        before = load_detector(config.init)
+        _check_start(config, before)
+        model.load_state_dict(before.model.state_dict())
+        init_sha256 = before.description["weights_sha256"]
+    return _hook(config).start(model, config.size), init_sha256
+
+
+def _hook(config: TrainConfig) -> PruningHook:
+    return PruningHook(config.prune, config.prune_method, config.seed)
+
+
+def _check_start(config: TrainConfig, before: Detector) -> None:
+    found = before.description["config"]
+    if (found["model"], before.size) != (config.model, config.size):
+        raise UserError(
+            f"{config.init} holds a {found['model']} for {before.size} px; training was asked for "
+            f"a {config.model} for {config.size} px"
+        )
+    _hook(config).check_start(config.init, found)
+
+
+def _validate(trainer: loop.Trainer, data: dataset.FaceSet) -> tuple[dict, dict]:
+    """Validation metrics, and the temperature and threshold fitted on that split."""
+    labels = data.labels.numpy()
+    first, step = distributed.share(trainer.accelerator)
+    part = logits(trainer.evaluated, data.images[first::step])
+    found = distributed.everywhere(torch.from_numpy(part)).numpy()
+    if not np.isfinite(found).all():
+        raise FloatingPointError("the validation logits became infinite or nan")
+    return metrics.fit(labels, found)

@@ -1,0 +1,401 @@
+"""Training learns, keeps the right epoch, and resumes to the same bits after kill -9."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from mesocore.core.errors import UserError
+from mesocore.data import dataset
+from mesocore.evaluation.metrics import point_metrics
+from mesocore.nets.detector import load_detector
+from mesocore.nets.models import CHOSEN, build
+from mesocore.training import distributed, loop, schedule, trainer
+from mesocore.training.config import TrainConfig
+from tests.factories import assembled_set
+
+EPOCH_SECONDS = 0.5  # of a run here, roughly
+FILES = ["config.json", "history.csv", "last.safetensors", "model.safetensors", "model.json"]
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory) -> Path:
+    return assembled_set(tmp_path_factory.mktemp("faces"))
+
+
+def settings(faces: Path, **changes) -> TrainConfig:
+    values = {"epochs": 4, "size": 64, "batch_size": 8} | changes
+    return TrainConfig("meso4", str(faces), **values)
+
+
+@pytest.fixture(scope="module")
+def run(faces, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    trainer.train(settings(faces), out)
+    return out
+
+
+def same_files(a: Path, b: Path) -> None:
+    for name in FILES:
+        assert (a / name).read_bytes() == (b / name).read_bytes(), name
+
+
+def test_it_learns(run, faces):
+    detector = load_detector(run)
+    test = dataset.load(faces, "test")
+    found = point_metrics(test.labels.numpy(), detector.probabilities(test.images), 0.5)
+    assert found["roc_auc"] > 0.9
+
+
+def test_the_kept_model_is_the_best_epoch_and_a_true_copy(run, faces):
+    history = pd.read_csv(run / "history.csv")
+    assert len(history) == 4
+    about = json.loads((run / "model.json").read_text())
+    best = history.loc[history["val_roc_auc"].idxmax()]
+    assert about["best"]["epoch"] == best["epoch"]
+    detector, validation = load_detector(run), dataset.load(faces, "val")
+    again = point_metrics(
+        validation.labels.numpy(), detector.probabilities(validation.images), detector.threshold
+    )
+    assert again["roc_auc"] == pytest.approx(best["val_roc_auc"], abs=1e-9)
+    assert again["balanced_accuracy"] == pytest.approx(best["val_balanced_accuracy"], abs=1e-9)
+
+
+def test_two_runs_agree_bit_for_bit_and_two_seeds_do_not(run, faces, tmp_path):
+    trainer.train(settings(faces), tmp_path / "again")
+    same_files(run, tmp_path / "again")
+    other = trainer.train(settings(faces, seed=1, epochs=1), tmp_path / "seed1")
+    first = pd.read_csv(run / "history.csv")
+    assert other["train_loss"][0] != first["train_loss"][0]
+
+
+def test_dropout_is_the_published_share_unless_the_run_says_otherwise(faces, tmp_path):
+    losses = {}
+    for share in (None, 0.5, 0.0):
+        history = trainer.train(settings(faces, dropout=share, epochs=1), tmp_path / str(share))
+        losses[share] = history["train_loss"][0]
+    assert losses[None] == losses[0.5] > losses[0.0]
+
+
+def test_training_starts_from_another_run_and_says_from_which(run, faces, tmp_path):
+    out = tmp_path / "tuned"
+    config = settings(faces, init=str(run), epochs=1, learning_rate=1e-9)
+    history = trainer.train(config, out)
+    before, after = load_detector(run), load_detector(out)
+    weights = zip(before.model.parameters(), after.model.parameters(), strict=True)
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in weights)
+    assert history["val_roc_auc"][0] == pytest.approx(
+        before.description["best"]["val_roc_auc"], abs=0.05
+    )
+    about = json.loads((out / "config.json").read_text())
+    assert about["init_sha256"] == before.description["weights_sha256"]
+    with pytest.raises(UserError, match="holds a meso4 for 64 px; .* meso4 for 128 px"):
+        trainer.train(settings(faces, init=str(run), size=128), tmp_path / "larger")
+    assert not (tmp_path / "larger").exists()
+
+
+def test_a_run_records_its_parts_and_not_a_name_that_may_change(faces):
+    named = TrainConfig("mesonetplus", str(faces))
+    assert named.model == CHOSEN and build(named.model, 64)
+
+
+EVERYTHING = {
+    "ema": 0.9, "clip_norm": 1.0, "label_smoothing": 0.1, "precision": "bf16",
+    "augment": "flip+jpeg+noise", "schedule": "one-cycle", "accumulate": 2, "images": 30,
+    "balanced_sampling": True, "channels_last": True, "dropout": 0.2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("ended", [0, 1, 2])
+def test_interrupted_with_every_option_equals_uninterrupted(ended, faces, tmp_path, monkeypatch):
+    config = settings(faces, epochs=3, **EVERYTHING)
+    trainer.train(config, tmp_path / "whole")
+    run_epoch = loop.run_epoch
+
+    def interrupted(*args):
+        if args[-1] == ended:
+            raise KeyboardInterrupt
+        return run_epoch(*args)
+
+    monkeypatch.setattr(loop, "run_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt, match=f"in epoch {ended + 1} of 3; .* with --resume"):
+        trainer.train(config, tmp_path / "broken")
+    monkeypatch.undo()
+    trainer.train(config, tmp_path / "broken", resume=True)
+    same_files(tmp_path / "whole", tmp_path / "broken")
+
+
+def test_the_ema_is_what_is_kept_and_judged(faces, tmp_path):
+    plain = trainer.train(settings(faces, epochs=1), tmp_path / "plain")
+    averaged = trainer.train(settings(faces, epochs=1, ema=0.9), tmp_path / "averaged")
+    assert plain["train_loss"][0] == averaged["train_loss"][0]
+    assert plain["val_loss"][0] != averaged["val_loss"][0]
+    a, b = (load_detector(tmp_path / name).model for name in ("plain", "averaged"))
+    assert any(not torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    barely = trainer.train(settings(faces, epochs=1, ema=1e-9), tmp_path / "barely")
+    assert barely["val_roc_auc"][0] == pytest.approx(plain["val_roc_auc"][0])
+
+
+def test_smoothed_labels_keep_the_loss_above_their_entropy(run, faces):
+    images, labels = dataset.load(faces, "train").images[:32], torch.ones(32)
+    model = load_detector(run).model
+    losses = [loop.Objective(model, share)(images, labels).item() for share in (0.0, 0.2)]
+    entropy = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
+    assert losses[1] >= entropy and losses[0] != losses[1]
+
+
+def test_patience_ends_a_run_that_no_longer_improves(faces, tmp_path, monkeypatch):
+    scores = [0.6, 0.7, 0.65, 0.8, 0.8, 0.7, 0.9]
+
+    def scripted(*_):
+        row = {"val_loss": 0.5, "val_roc_auc": scores[next(calls)], "val_balanced_accuracy": 0.5}
+        return row, {"threshold": 0.5, "temperature": 1.0, "threshold_from": "nowhere"}
+
+    monkeypatch.setattr(trainer, "_validate", scripted)
+    calls = iter(range(7))
+    config = settings(faces, epochs=7, patience=2)
+    history = trainer.train(config, tmp_path / "run")
+    assert history["val_roc_auc"].tolist() == scores[:6]  # two epochs after the fourth, the best
+    assert len(trainer.train(config, tmp_path / "run", resume=True)) == 6
+    calls = iter(range(7))
+    assert len(trainer.train(settings(faces, epochs=7), tmp_path / "patient")) == 7
+
+
+def test_a_clipped_gradient_is_as_long_as_allowed(faces, tmp_path, monkeypatch):
+    norms = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def spy(parameters, limit, **options):
+        parameters = list(parameters)
+        found = clip(parameters, limit, **options)
+        norms.append(torch.cat([p.grad.flatten() for p in parameters]).norm().item())
+        return found
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spy)
+    trainer.train(settings(faces, epochs=1, clip_norm=0.01), tmp_path / "run")
+    assert norms and max(norms) <= 0.0101
+
+
+def test_low_precision_learns_as_well_and_keeps_full_weights(faces, tmp_path):
+    history = trainer.train(settings(faces, precision="bf16"), tmp_path / "low")
+    assert history["val_roc_auc"].max() > 0.9
+    weights = load_detector(tmp_path / "low").model.parameters()
+    assert all(w.dtype == torch.float32 for w in weights)
+
+
+@pytest.mark.parametrize("time_of_three", range(3))
+def test_killed_at_a_random_moment_and_resumed_equals_uninterrupted(
+    time_of_three, run, faces, tmp_path
+):
+    moment = np.random.default_rng().uniform(0, 4)  # 1.5: in the middle of the second epoch
+    print(f"killed at {moment}")  # which pytest shows if what follows fails
+    out = tmp_path / "killed"
+    script = (
+        "from tests.training.test_trainer import Path, settings, trainer\n"
+        f"trainer.train(settings(Path({str(faces)!r})), Path({str(out)!r}))"
+    )
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=root)
+    _wait_for(out, int(moment), process)
+    time.sleep(EPOCH_SECONDS * (moment % 1))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    if (out / "config.json").exists():
+        trainer.train(settings(faces), out, resume=True)
+    else:
+        trainer.train(settings(faces), out)
+    same_files(run, out)
+
+
+def _wait_for(out: Path, epochs: int, process: subprocess.Popen) -> None:
+    end = time.monotonic() + 120
+    while time.monotonic() < end and process.poll() is None:
+        history = out / "history.csv"
+        done = len(pd.read_csv(history)) if history.exists() else 0
+        if done >= epochs and (out / "config.json").exists():
+            return
+        time.sleep(0.002)
+
+
+def test_the_logs_have_every_epoch_once_wherever_it_was_killed(run, faces, tmp_path):
+    out = tmp_path / "killed"
+    shutil.copytree(run, out)
+    (out / "history.csv").unlink()  # killed between the state and its logs
+    for events in (out / "tensorboard").iterdir():
+        events.write_bytes(events.read_bytes()[:-100])
+    config = json.loads((out / "config.json").read_text())
+    (out / "config.json").write_text(json.dumps(config | {"epochs": 5}))
+    history = trainer.train(settings(faces, epochs=5), out, resume=True)
+    log = EventAccumulator(str(out / "tensorboard")).Reload()
+    scores = log.Scalars("val_roc_auc")
+    assert [event.step for event in scores] == [1, 2, 3, 4, 5]
+    assert [event.value for event in scores] == pytest.approx(history["val_roc_auc"].tolist())
+    assert len(pd.read_csv(out / "history.csv")) == 5
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(faces, tmp_path):
+    """With BatchNorm's own statistics fixed: they are those of a batch, not of a step."""
+    data = dataset.load(faces, "train")
+    gradients = []
+    for size, accumulate in ((7, 1), (3, 3)):
+        config = settings(faces, batch_size=size, accumulate=accumulate, dropout=0.0)
+        ready = prepared(config)
+        ready.objective.eval()
+        parts = list(zip(data.images[:7].split(size), data.labels[:7].float().split(size),
+                         strict=True))  # fmt: skip
+        loop.update(ready, parts, 1e-3, 7)
+        gradients.append(torch.cat([p.grad.flatten() for p in ready.model.parameters()]))
+    assert torch.allclose(*gradients, atol=1e-6, rtol=1e-4) and gradients[0].norm() > 0.01
+    assert loop.steps_per_epoch(48, settings(faces, batch_size=7, accumulate=3)) == 3
+
+
+def prepared(config: TrainConfig) -> loop.Trainer:
+    trainer.setup(config.seed)
+    return loop.prepare(trainer.initial_model(config)[0], config, distributed.accelerator())
+
+
+def test_the_memory_layout_does_not_change_what_is_learnt(run, faces, tmp_path):
+    history = trainer.train(settings(faces, epochs=1, channels_last=True), tmp_path / "last")
+    expected = trainer.train(settings(faces, epochs=1), tmp_path / "first")
+    assert history["train_loss"][0] == pytest.approx(expected["train_loss"][0], rel=1e-3)
+
+
+def test_resuming_a_finished_run_changes_nothing(run, faces):
+    before = {name: (run / name).stat().st_mtime_ns for name in ("model.json", "last.safetensors")}
+    history = trainer.train(settings(faces), run, resume=True)
+    assert len(history) == 4
+    assert before == {name: (run / name).stat().st_mtime_ns for name in before}
+
+
+def test_a_finished_run_needs_no_state_to_be_known_as_finished(run, faces, tmp_path):
+    shutil.copytree(run, tmp_path / "moved")
+    (tmp_path / "moved" / "last.safetensors").unlink()  # as when only the results were kept
+    history = trainer.train(settings(faces), tmp_path / "moved", resume=True)
+    pd.testing.assert_frame_equal(history, pd.read_csv(run / "history.csv"))
+    assert not (tmp_path / "moved" / "last.safetensors").exists()
+
+
+def test_a_run_older_than_a_setting_goes_on_with_its_default(run, faces, tmp_path):
+    shutil.copytree(run, tmp_path / "old")
+    config = json.loads((run / "config.json").read_text())
+    del config["precision"]
+    (tmp_path / "old" / "config.json").write_text(json.dumps(config))
+    assert len(trainer.train(settings(faces), tmp_path / "old", resume=True)) == 4
+    with pytest.raises(UserError, match="precision 'fp32' -> 'bf16'"):
+        trainer.train(settings(faces, precision="bf16"), tmp_path / "old", resume=True)
+
+
+def test_mistakes_are_named(run, faces, tmp_path):
+    with pytest.raises(UserError, match="add --resume"):
+        trainer.train(settings(faces), run)
+    with pytest.raises(UserError, match="epochs 4 -> 5"):
+        trainer.train(settings(faces, epochs=5), run, resume=True)
+    with pytest.raises(UserError, match="no run to resume"):
+        trainer.train(settings(faces), tmp_path / "none", resume=True)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="not empty"):
+        trainer.train(settings(faces), tmp_path / "full")
+    with pytest.raises(UserError, match="epochs is 0"):
+        settings(faces, epochs=0)
+    with pytest.raises(UserError, match="dropout is 1"):
+        settings(faces, dropout=1)
+    with pytest.raises(UserError, match="clip_norm is -1"):
+        settings(faces, clip_norm=-1)
+    with pytest.raises(UserError, match="'blurr'; join some of"):
+        settings(faces, augment="blurr")
+    with pytest.raises(UserError, match="'half'.*fp32, bf16"):
+        settings(faces, precision="half")
+    with pytest.raises(UserError, match="no schedule is called 'step'"):
+        settings(faces, schedule="step")
+    with pytest.raises(UserError, match="accumulate is 0"):
+        settings(faces, accumulate=0)
+    with pytest.raises(UserError, match="1000 training images were asked for; the set has 48"):
+        trainer.train(settings(faces, images=1000), tmp_path / "few")
+    with pytest.raises(UserError, match="no assembled set|is no assembled set"):
+        trainer.train(settings(tmp_path / "nowhere"), tmp_path / "new")
+
+
+def test_a_loss_that_is_not_finite_stops_and_says_what_is_kept(faces, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="loss became .* no model is kept; .* rate below 1e"):
+        trainer.train(settings(faces, learning_rate=1e30), tmp_path / "hot")
+    rate = schedule.learning_rate
+    monkeypatch.setattr(
+        loop, "learning_rate", lambda step, *a: 1e30 if step >= 12 else rate(step, *a)
+    )
+    with pytest.raises(UserError, match="in epoch 3; .* keeps the best .* of epoch [12] "):
+        trainer.train(settings(faces), tmp_path / "later")
+    assert load_detector(tmp_path / "later").description["best"]["epoch"] <= 2
+
+
+def test_logits_that_are_not_finite_stop_it_too(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer, "logits", lambda _, x: np.full(len(x), np.nan))
+    with pytest.raises(UserError, match="the validation logits .* in epoch 1; no epoch had ended"):
+        trainer.train(settings(faces), tmp_path / "run")
+
+
+def test_mirroring_is_for_training_batches_only_and_keeps_the_set(faces):
+    data = dataset.load(faces, "train")
+    before = data.images.clone()
+    batches = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), "flip"))
+    assert torch.equal(data.images, before)
+    assert sum(len(labels) for _, labels in batches) == len(data)
+    plain = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), "none"))
+    mirrored = same = 0
+    for (a, _), (b, _) in zip(batches, plain, strict=True):
+        for x, y in zip(a, b, strict=True):
+            same += torch.equal(x, y)
+            mirrored += torch.equal(x, y.flip(-1))
+    assert same + mirrored == len(data) and mirrored > 0 and same > 0
+
+
+def test_balanced_batches_hold_both_classes_equally_often(faces):
+    data = dataset.load(faces, "train")
+    rows = np.r_[np.flatnonzero(data.labels == 0), np.flatnonzero(data.labels == 1)[:4]]
+    rare = dataset.FaceSet(data.images[rows], data.labels[rows], data.table.iloc[rows])
+    drawn = [
+        torch.cat([labels for _ in range(20) for _, labels in dataset.batches(
+            rare, 8, torch.Generator().manual_seed(_), "none", balanced)])
+        for balanced in (False, True)
+    ]  # fmt: skip
+    assert drawn[0].mean() == pytest.approx(4 / len(rare)) and len(drawn[1]) == 20 * len(rare)
+    assert 0.42 < drawn[1].mean() < 0.58
+
+
+def test_subsets_are_nested_and_keep_groups_whole(faces):
+    data = dataset.load(faces, "train")
+    table = data.table.assign(group=[f"g{row // 3}" for row in range(len(data))])
+    grouped = dataset.FaceSet(data.images, data.labels, table)
+    parts = [dataset.subset(grouped, images) for images in (5, 20, 48)]
+    assert [len(part) for part in parts] == [6, 21, 48]
+    for small, large in zip(parts, parts[1:], strict=False):
+        assert set(small.table["path"]) < set(large.table["path"])
+    assert (parts[1].table.groupby("group").size() == 3).all()
+    first = parts[0]
+    position = grouped.table["path"].tolist().index(first.table["path"].iloc[0])
+    assert torch.equal(first.images[0], grouped.images[position])
+
+
+def test_a_damaged_checkpoint_is_refused(run, tmp_path):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for name in ("model.safetensors", "model.json"):
+        (copy / name).write_bytes((run / name).read_bytes())
+    data = bytearray((copy / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(data)
+    with pytest.raises(UserError, match="interrupted while saving"):
+        load_detector(copy)
+    with pytest.raises(UserError, match="no trained model"):
+        load_detector(tmp_path)
+    with pytest.raises(UserError, match="no such run"):
+        load_detector(tmp_path / "nowhere")
