@@ -9,9 +9,9 @@ def main() -> None:
         from mesocore import doctor
 
         sys.exit(doctor.main())
-    from mesocore.cli import app
+    from mesocore.cli import main as command
 
-    app()
+    sys.exit(command())
 
 
 if __name__ == "__main__":

@@ -1,13 +1,22 @@
-"""The command line: thin commands over the package, one line for a user's mistake."""
+"""The command line: thin commands over the package, one line for a user's mistake.
 
+What a command works with is imported when it runs: `--help` must answer at once, and `predict` must
+not wait for what trains.
+"""
+
+import csv
+import inspect
+import json
 import sys
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
-from mesocore import cli_data, cli_models, doctor
 from mesocore.core.errors import UserError
-from mesocore.core.runtime import setup
+from mesocore.training.config import TrainConfig
 
 
 class Commands(TyperGroup):
@@ -22,7 +31,7 @@ class Commands(TyperGroup):
             raise typer.Exit(130) from stop
 
 
-typer_app = typer.Typer(
+app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     add_completion=False,
@@ -30,31 +39,275 @@ typer_app = typer.Typer(
     help="Face-forgery detection with MesoNet. MESO_THREADS sets the thread count (default 2).",
 )
 
-
-def doctor_command() -> None:
-    """Check this machine and say how to mend what is wrong."""
-    raise typer.Exit(doctor.main())
+Set = Annotated[str, typer.Option("--data", help="an assembled set, or the word synthfaces")]
+Resume = Annotated[bool, typer.Option("--resume", help="go on with the run in --out")]
 
 
-for name, command in {
-    "assemble": cli_data.assemble,
-    "merge": cli_data.merge,
-    "audit": cli_data.audit,
-    "train": cli_models.train_model,
-    "prune": cli_models.prune_model,
-    "ensemble": cli_models.ensemble_models,
-    "evaluate": cli_models.evaluate_model,
-    "predict": cli_models.predict_images,
-    "doctor": doctor_command,
-}.items():
-    typer_app.command(name)(command)
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit status; a user's mistake is one line and status 2.
 
+    `arguments`: those after `mesocore`; of this process unless given.
+    """
+    from mesocore.core.runtime import threads
 
-def app() -> None:
-    """The entry point: turns a user's mistake into one line and exit status 2."""
     try:
-        setup()
-        typer_app()
+        threads()
+        app(arguments, prog_name="mesocore")
     except UserError as error:
         print(f"mesocore: {error}", file=sys.stderr)
-        sys.exit(2)
+        return 2
+    except SystemExit as end:
+        return end.code or 0
+    return 0
+
+
+@app.command()
+def assemble(
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            help="folders with real/ and fake/ at any depth, the word synthfaces, or a recipe.yaml"
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="the assembled set's folder; new, empty, or one to resume")
+    ],
+    size: Annotated[
+        int | None, typer.Option(help="pixels a side  [default: 256; with synthfaces 128]")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="shares of train/val/test  [default: 0.7/0.1/0.2]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="decides which group goes to which split  [default: 0]")
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(help="JPEG quality of both classes  [default: 90; with synthfaces 95]"),
+    ] = None,
+    count: Annotated[int, typer.Option(help="images of synthfaces")] = 4800,
+    native: Annotated[
+        bool, typer.Option("--native", help="cut the middle out instead of scaling the whole")
+    ] = False,
+    have: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="NAME=FOLDER or NAME=FILE.zip: a recipe's source, on disk"),
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="do part i/n of the work; then: mesocore merge")
+    ] = None,
+) -> None:
+    """Verify, match, deduplicate and split images into a training set."""
+    from mesocore.data import tiers
+    from mesocore.data.assembly import assemble as assembly
+    from mesocore.data.assembly import fetch, recipe
+
+    part = assembly.parse_shard(shard) if shard else None
+    if source[0].endswith((".yaml", ".yml")):
+        decided = (size, split, seed, quality, native or None)
+        if len(source) > 1 or any(value is not None for value in decided):
+            raise UserError(f"{source[0]} decides sources, size, split, seed and quality; give it "
+                            "alone, or write a recipe of your own")  # fmt: skip
+        wanted = recipe.read(Path(source[0]))
+        given = fetch.parse_given(have or [], [c.name for c in wanted.sources])
+        print(assembly.assemble_recipe(wanted, out, given, shard=part).to_text())
+        return
+    own = tiers.EMBEDDED in source
+    if have or (own and part):
+        raise UserError("--source goes with a recipe.yaml" if have else
+                        "synthfaces is made by one machine; leave out --shard")  # fmt: skip
+    size = size or (tiers.EMBEDDED_SIZE if own else 256)
+    quality = quality or (tiers.EMBEDDED_QUALITY if own else 90)
+    folders = [tiers.raw_source(item, out, count) for item in source]
+    done = assembly.assemble(
+        folders, out, size, split or "0.7/0.1/0.2", seed or 0, quality, native=native, shard=part
+    )
+    print(done.to_text())
+
+
+@app.command()
+def merge(
+    out: Annotated[Path, typer.Argument(help="the folder into which all shards were assembled")],
+) -> None:
+    """Finish a set whose shards are all done; the result is that of one run."""
+    from mesocore.data.assembly import assemble as assembly
+
+    print(assembly.merge(out).to_text())
+
+
+@app.command()
+def audit(
+    folder: Annotated[Path, typer.Argument(help="an assembled set, or a raw real/fake folder")],
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the report here")] = None,
+) -> None:
+    """Look for shortcuts and leaks. Exit status: 0 none, 4 shortcut, 8 leak, 12 both."""
+    from mesocore import data
+    from mesocore.core import files, runtime
+
+    report = data.audit(folder)
+    print(report.to_text())
+    if json_file:
+        made = {"environment": runtime.environment(), "command": runtime.command_line()}
+        files.write_json(json_file, report.to_dict() | made)
+    raise typer.Exit(report.exit_code)
+
+
+def train(model: str, out: Path, resume: bool, **settings: object) -> None:
+    """Train a model; the best epoch by validation ROC AUC is what the run keeps.
+
+    On several devices: torchrun --nproc-per-node N -m mesocore train ..., or accelerate launch.
+    """
+    from mesocore.training import distributed, trainer
+
+    history = trainer.train(TrainConfig(model, **settings), out, resume)
+    if not distributed.is_main_process():
+        return
+    best = history.loc[history["val_roc_auc"].idxmax()]
+    print(f"{out}: best of {len(history)} epochs is {best['epoch']:.0f}, "
+          f"validation ROC AUC {best['val_roc_auc']:.4f}")  # fmt: skip
+
+
+def _train_parameters() -> list[inspect.Parameter]:
+    """The arguments of `train`: those below, and an option for every setting that has a help."""
+
+    def parameter(name: str, kind: object, default: object = inspect.Parameter.empty):
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(name, keyword, default=default, annotation=kind)
+
+    def option(setting: Field) -> inspect.Parameter:
+        words = [f"--{setting.name.replace('_', '-')}"]
+        about = typer.Option(*words, help=setting.metadata["help"], min=setting.metadata["min"])
+        return parameter(setting.name, Annotated[setting.type, about], setting.default)
+
+    about = "meso4, mesoinception4, mesonetplus, or meso4 with parts: meso4+inverted+se"
+    return [
+        parameter("model", Annotated[str, typer.Argument(help=about)]),
+        parameter("data", Set),
+        parameter("out", Annotated[Path, typer.Option(help="the run's folder")]),
+        *(option(setting) for setting in fields(TrainConfig)
+          if setting.default is not MISSING and "help" in setting.metadata),
+        parameter("resume", Resume, False),
+    ]  # fmt: skip
+
+
+train.__signature__ = inspect.Signature(_train_parameters())
+app.command()(train)
+
+
+@app.command()
+def prune(
+    run: Annotated[Path, typer.Argument(help="the run to prune; it is not changed")],
+    amount: Annotated[float, typer.Option(help="share of the weights, from 0.0 to below 1.0")],
+    data: Set,
+    out: Annotated[Path, typer.Option(help="the pruned run's folder")],
+    method: Annotated[str, typer.Option(help="global, layerwise, random or structured")] = "global",
+    epochs: Annotated[int, typer.Option(min=1, help="of fine-tuning under the masks")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="of order, augmentation and `random`")] = 0,
+    resume: Resume = False,
+) -> None:
+    """Mask the smallest weights, fine-tune under the masks, and say what is left."""
+    from mesocore.nets import load_detector, pruning
+    from mesocore.training import trainer
+
+    changes = {"prune": amount, "prune_method": method, "seed": seed}
+    history = trainer.train(trainer.fine_tuning_config(run, data, epochs, **changes), out, resume)
+    before, after = load_detector(run), load_detector(out)
+    zeros = pruning.sparsity(after.model).loc["all"]
+    print(f"{out}: {zeros['zeros']:.0f} of {zeros['weights']:.0f} weights are zero "
+          f"({zeros['share']:.1%}, {method})")  # fmt: skip
+    print(f"validation ROC AUC {history['val_roc_auc'].max():.4f}, "
+          f"before {before.description['best']['val_roc_auc']:.4f}")  # fmt: skip
+    old = pruning.sizes(before.model)
+    for name, value in pruning.sizes(after.model).items():
+        print(f"bytes, {name}: {value:,}, before {old[name]:,}")
+
+
+@app.command()
+def ensemble(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="runs that differ in their seed alone")
+    ],
+    data: Annotated[str, typer.Option(help="the set that they learnt from")],
+    out: Annotated[Path, typer.Option(help="the ensemble's folder, a run like any other")],
+) -> None:
+    """Put several seeds of a model together: the mean of their logits is one detector."""
+    from mesocore.nets import load_detector
+    from mesocore.training import ensembles
+
+    made = ensembles.save_ensemble(runs, data, out)
+    each = [load_detector(run).description["best"]["val_roc_auc"] for run in runs]
+    print(f"{out}: {made.description['config']['model']}, validation ROC AUC "
+          f"{made.description['best']['val_roc_auc']:.4f}; its members': "
+          f"{', '.join(f'{value:.4f}' for value in each)}")  # fmt: skip
+
+
+@app.command()
+def evaluate(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="a run's folder, or published .h5 weights; several seeds of a model: their mean",
+        ),
+    ],
+    data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
+    split: Annotated[str, typer.Option(help="test, val, train or all")] = "test",
+    json_file: Annotated[Path | None, typer.Option("--json", help="write the results here")] = None,
+    card_file: Annotated[
+        Path | None, typer.Option("--card", help="write a model card here, in Markdown")
+    ] = None,
+) -> None:
+    """Measure a model, each metric with a 95 % interval."""
+    from mesocore.core import files, runtime
+    from mesocore.evaluation import model_card, records
+    from mesocore.nets import load_detector
+
+    runtime.setup()
+    detectors = [load_detector(run) for run in runs]
+    record = records.evaluate(detectors, data, split)
+    print(records.summary(record))
+    if json_file:
+        files.write_json(json_file, record)
+    if card_file:
+        found = model_card.findings(detectors, data, split)
+        files.write_text(card_file, model_card.render(record, detectors[0], found))
+
+
+@app.command()
+def predict(
+    run: Annotated[Path, typer.Argument(help="a run's folder, or published .h5 weights")],
+    paths: Annotated[list[str], typer.Argument(help="images, folders, globs")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
+) -> None:
+    """Call images of faces real or fake, one line an image. Exit status 1 if any is unreadable."""
+    if as_json and as_csv:
+        raise UserError("--json and --csv exclude each other; choose one")
+    from mesocore.core.runtime import setup
+    from mesocore.evaluation import prediction
+    from mesocore.nets.detector import load_detector
+
+    setup()
+    verdicts = prediction.predict(load_detector(run), paths)
+    failed, rows, writer = 0, [], csv.writer(sys.stdout)
+    if as_csv:
+        writer.writerow(prediction.Verdict("").to_dict())
+    for verdict in verdicts:
+        failed += verdict.error is not None
+        if as_json:
+            rows.append(verdict.to_dict())
+        elif as_csv:
+            writer.writerow(verdict.to_dict().values())
+        else:
+            print(verdict)
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine and say how to fix what is wrong."""
+    from mesocore import doctor as checks
+
+    raise typer.Exit(checks.main())

@@ -54,6 +54,11 @@ def in_parallel(task: Callable, items: Iterable, workers: int) -> Iterator:
 def _start_worker() -> None:
     gc.freeze()  # a collection would write to all that the parent made, and so copy it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    # threads do not survive a fork: a library that waited for those of the parent would hang
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(0)
     parent = multiprocessing.parent_process()
 
     def follow_parent() -> None:

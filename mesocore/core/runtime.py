@@ -42,7 +42,8 @@ def setup(seed: int = 0) -> None:
 
     torch.set_num_threads(threads())
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or its sums vary; before CUDA
-    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    # not use_deterministic_algorithms, which imports the compiler: five seconds
+    torch.set_deterministic_debug_mode("warn" if torch.cuda.is_available() else "error")
     torch.utils.deterministic.fill_uninitialized_memory = False  # with NaN: a debugging aid, slow
     torch.backends.cudnn.allow_tf32 = False  # fp32 is fp32, on a GPU as on a CPU
     _keep_freed_memory()

@@ -1,4 +1,4 @@
-"""The course: chapters and their exercises, figures, sets that lie and code that is wrong on purpose."""
+"""The course: chapters, exercises, figures; sets that lie and code that is wrong, on purpose."""
 
 from mesocore._lazy import exports
 

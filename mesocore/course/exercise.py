@@ -3,11 +3,11 @@
 A reader calls `checks.name(their_function)` and reads one line: OK, what is wrong, or "not
 attempted yet". A check never raises for a wrong answer, so "run all cells" gets to the end.
 
-Writing an exercise, in four steps that tests/test_exercises.py holds together:
+Writing an exercise, in four steps that tests/course/test_exercises.py holds together:
 
-1. In mesocore/course/checks_NN.py, the checks of chapter NN, a generator that takes the reader's function
-   and yields one sentence for each thing that is wrong with it. Decorated with `exercise`, it
-   becomes the check that readers call.
+1. In checks_NN.py beside this file, the checks of chapter NN, a generator that takes the reader's
+   function and yields one sentence for each thing that is wrong with it. Decorated with
+   `exercise`, it becomes the check that readers call.
 
        @exercise
        def halve(f):

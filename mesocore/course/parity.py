@@ -26,8 +26,9 @@ def compare_with_original(folder: Path) -> dict:
 
     `folder` holds keras_outputs.csv (columns `image`, then one per weight file), the weight files
     NAME.h5 and test_images/. Returns `weights` (per file: hash, answers and `max_difference` in
-    P(real)) and `cousins` (faulty ports; per Meso-4 file and per mistake: the same difference once the port has
-    that mistake, and how many of the verdicts it turns). Raises `UserError` if a file is missing.
+    P(real)) and `cousins`, the faulty ports (per Meso-4 file and mistake: the same difference once
+    the port has that mistake, and how many of the verdicts it turns). Raises `UserError` if a file
+    is missing.
     """
     folder = Path(folder)
     if not (folder / ANSWERS).is_file():

@@ -7,26 +7,25 @@ differ in is the forgery alone. The generator never saw the photographs of a set
 seeds of its own (`stylegan.TRAINING_SEEDS`).
 """
 
+import ast
 import csv
 import functools
+import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 
+from mesocore import faces
 from mesocore.core import files, runtime
 from mesocore.core.errors import UserError
 from mesocore.core.images import encode_jpeg
+from mesocore.core.parallel import in_parallel
 from mesocore.data.assembled_set import GENERATED, mask_path
 from mesocore.faces import rendering, stylegan
 from mesocore.faces.landmarks import Face
@@ -36,7 +35,6 @@ SIZE = rendering.SIZE  # pixels a side
 WORKERS = 2
 CHUNK = 10  # units in a step that is redone after an interruption
 QUALITIES = (94, 99)  # of the last save, the upper end left out
-QUALITY = 95  # of the assembled set's one JPEG setting
 DONOR_SHARE = (0.6, 1.0)  # side of the photograph that a splice takes from, of the set's size
 KINDS = ("photograph", "edited", "photograph", "generated")  # of a unit, in this order
 
@@ -68,18 +66,36 @@ def build_raw(
     parts = out / ".parts"
     _claim(parts, job | {"chunk": CHUNK})
     chunks = range(0, count, CHUNK * len(KINDS))
-    if len(chunks) < 2 * WORKERS:  # starting processes would take longer
-        for first in runtime.progress(chunks, "synthetic photographs") if progress else chunks:
-            _chunk(out, first, CHUNK, **job)
-    else:
-        _in_processes(out, len(chunks), job, progress)
+    workers = WORKERS if len(chunks) >= 2 * WORKERS else 1  # starting processes takes time too
+    task = functools.partial(_chunk, out, chunk=CHUNK, **job)
+    with runtime.progress(None, "synthetic photographs", len(chunks)) as bar:
+        bar.disable = bar.disable or not progress
+        for _ in in_parallel(task, chunks, workers):
+            bar.update()
     _write_tables(out, [_part(parts, first) for first in chunks])
     shutil.rmtree(parts)
 
 
+@functools.cache
 def version() -> str:
-    """Changes when the pictures do: with the code below (by hand) or the generator's weights."""
-    return f"2-{files.sha256_file(stylegan.WEIGHTS)[:8]}"
+    """Changes when the pictures may: with the code that draws them or the generator's weights.
+
+    Of the code its syntax counts, without comments, docstrings and layout.
+    """
+    digest = hashlib.sha256(stylegan.WEIGHTS.read_bytes())
+    folder = Path(faces.__file__).parent
+    for module in (*sorted(folder.glob("*.py")), Path(__file__)):
+        digest.update(ast.dump(_undocumented(ast.parse(module.read_text()))).encode())
+    return digest.hexdigest()[:12]
+
+
+def _undocumented(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body = node.body[1:]
+    return tree
 
 
 def _complete(out: Path, job: dict) -> bool:
@@ -116,45 +132,6 @@ def _claim(parts: Path, job: dict) -> None:
 
 def _part(parts: Path, first: int) -> Path:
     return parts / f"{first:07d}.json"
-
-
-def _in_processes(out: Path, steps: int, job: dict, progress: bool) -> None:
-    """Shares the chunks among processes.
-
-    Programs rather than `multiprocessing`, which would import the caller's main script again.
-    """
-    task = [sys.executable, "-m", "mesocore.data.synthfaces", str(out), json.dumps(job), str(CHUNK)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    workers = [
-        subprocess.Popen([*task, str(k)], env=environment, stderr=subprocess.PIPE, text=True)
-        for k in range(WORKERS)
-    ]
-    bar = runtime.progress([], "synthetic photographs", steps) if progress else None
-    try:
-        while any(worker.poll() is None for worker in workers):
-            time.sleep(0.2)
-            if bar is not None:
-                bar.update(len(list((out / ".parts").glob("0*.json"))) - bar.n)
-            if any(worker.poll() for worker in workers):
-                break
-    finally:
-        if bar is not None:
-            bar.close()
-        for worker in workers:
-            worker.terminate()
-        errors = [worker.communicate()[1] for worker in workers]
-    if any(worker.returncode for worker in workers):
-        raise RuntimeError("a process that renders failed:\n" + "\n".join(filter(None, errors)))
-
-
-def _work(out: Path, job: dict, chunk: int, worker: int) -> None:
-    torch.set_num_threads(1)
-    parent = os.getppid()
-    chunks = range(0, job["count"], chunk * len(KINDS))
-    for first in chunks[worker::WORKERS]:
-        if os.getppid() != parent:  # killed: its successor starts workers of its own
-            return
-        _chunk(out, first, chunk, **job)
 
 
 def _chunk(out: Path, first: int, chunk: int, count: int, size: int, set_seed: int) -> None:
@@ -241,7 +218,3 @@ def _generated(seed: int, size: int) -> np.ndarray:
     if size == stylegan.SIZE:
         return image
     return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
-
-
-if __name__ == "__main__":
-    _work(Path(sys.argv[1]), json.loads(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -8,6 +8,7 @@ from mesocore.core.runtime import project_root
 from mesocore.data.assembled_set import AssembledSet
 
 EMBEDDED, EMBEDDED_COUNT = "synthfaces", 4800
+EMBEDDED_SIZE, EMBEDDED_QUALITY = 128, 95  # pixels a side; of its one JPEG setting
 FULL = "150k"  # the tier of data/recipes/150k.yaml
 
 
@@ -46,7 +47,7 @@ def build_embedded(count: int) -> AssembledSet:
             return AssembledSet(out)
         _set_aside(out, made_by)
     raw = raw_source(EMBEDDED, out, count)
-    assemble([raw], out, size=synthfaces.SIZE, quality=synthfaces.QUALITY)
+    assemble([raw], out, size=EMBEDDED_SIZE, quality=EMBEDDED_QUALITY)
     return AssembledSet(out)
 
 

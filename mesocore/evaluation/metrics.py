@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from sklearn import metrics
 
-from mesocore.core.bootstrap import ECE_BINS, counts, draws, roc_auc, weighted_metrics
+from mesocore.core.bootstrap import ECE_BINS, counts, draws, interval, roc_auc, weighted_metrics
 from mesocore.data.assembled_set import kinds
 from mesocore.nets.detector import to_probability
 
@@ -163,9 +163,9 @@ def paired_difference(
         return means[0] - means[1]
 
     drawn = np.concatenate([difference(weights) for weights in draws(groups, resamples, seed)])
-    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    low, high = interval(drawn)
     value = difference(np.ones((1, len(labels))))[0]
-    return {"value": float(value), "low": float(low), "high": float(high)}
+    return {"value": float(value), "low": low, "high": high}
 
 
 def measure(

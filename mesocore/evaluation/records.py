@@ -101,12 +101,13 @@ def about_data(data: Path | AssembledSet, split: str) -> dict:
     """The `data` part of a results record for one split of an assembled set."""
     assembled = AssembledSet(data)
     return {"tier": tiers.tier(assembled), "path": assembled.name,
-            "manifest_sha256": assembled.manifest_sha256, "split": split, "rejected": 0}  # fmt: skip
+            "manifest_sha256": assembled.manifest_sha256, "split": split,
+            "rejected": 0}  # fmt: skip
 
 
 def _raw_data(folder: Path, rejected: int) -> dict:
-    return {"tier": tiers.tier(folder), "path": folder.name, "manifest_sha256": None, "split": "all",
-            "rejected": rejected}  # fmt: skip
+    return {"tier": tiers.tier(folder), "path": folder.name, "manifest_sha256": None,
+            "split": "all", "rejected": rejected}  # fmt: skip
 
 
 def one_model(detectors: Sequence[Detector]) -> dict:

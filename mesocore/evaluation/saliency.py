@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mesocore.core import bootstrap
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import reseed
 from mesocore.nets.layers import Attention
@@ -113,13 +114,11 @@ def against_chance(
         "shuffled": shuffled,
         "gain": inside - shuffled,
     }
-    rng = np.random.default_rng(seed)
-    draws = rng.integers(0, kept.sum(), (resamples, kept.sum()))
+    times = np.stack(list(bootstrap.choices(kept.sum(), resamples, seed))) / kept.sum()
     found: dict[str, dict | int] = {"images": int(kept.sum()), "empty": int((~kept).sum())}
     for name, values in parts.items():
-        low, high = np.percentile(values[kept][draws].mean(1), [2.5, 97.5])
-        value = values[kept].mean()
-        found[name] = {"value": float(value), "low": float(low), "high": float(high)}
+        low, high = bootstrap.interval(times @ values[kept])
+        found[name] = {"value": float(values[kept].mean()), "low": low, "high": high}
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mesocore.core.bootstrap import draws
+from mesocore.core.bootstrap import draws, interval
 from mesocore.evaluation.metrics import RESAMPLES
 
 FPR_LIMITS = (0.01, 0.005)  # false-positive rates; the second is the practice of photo forensics
@@ -61,8 +61,7 @@ def _interval(
     for weights in draws(groups, resamples, seed=0):
         total = weights @ counted
         drawn.extend((weights @ (called & counted))[total > 0] / total[total > 0])
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return float(low), float(high)
+    return interval(np.array(drawn))
 
 
 def cost_curve(labels: np.ndarray, probability: np.ndarray, threshold: float) -> pd.DataFrame:

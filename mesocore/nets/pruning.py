@@ -159,8 +159,8 @@ class PruningHook:
         done, method = before.get("prune", 0), before.get("prune_method")
         mixed = self.amount and {method, self.method} != {"global"}
         if done and (mixed or method == "structured"):
-            raise UserError(f"{run} is pruned already, by {done:.0%} ({method}); start from the run "
-                            "it came from")  # fmt: skip
+            raise UserError(f"{run} is pruned already, by {done:.0%} ({method}); start from the "
+                            "run it came from")  # fmt: skip
         if 0 < self.amount <= done:
             raise UserError(
                 f"{run} is pruned already, by {done:.0%}; write more than that to go on"

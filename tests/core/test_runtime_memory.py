@@ -10,8 +10,9 @@ from mesocore.core import runtime
 size = 64 * 2**20  # bytes
 faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 runtime.setup()  # goes through with any C library
-before = faults()
-for _ in range(8):
+for _ in range(16):
+    if _ == 8:  # the heap has grown by then
+        before = faults()
     torch.empty(size, dtype=torch.uint8).fill_(1)
 print((faults() - before) / (size // resource.getpagesize()))
 """
@@ -21,4 +22,4 @@ def test_a_large_block_is_fetched_from_the_kernel_once():
     """In a process of its own: what other tests have freed would be in the way."""
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     times = float(done.stdout)  # 8 if every block comes from the kernel
-    assert times < 4 or platform.libc_ver()[0] != "glibc"
+    assert times < 1 or platform.libc_ver()[0] != "glibc"

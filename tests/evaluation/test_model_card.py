@@ -4,7 +4,6 @@ import functools
 import re
 
 import pytest
-from typer.testing import CliRunner
 
 from mesocore import cli
 from mesocore.core.errors import UserError
@@ -120,11 +119,11 @@ def test_a_record_of_another_model_is_refused(measured):
         model_card.render(other, detector, {})
 
 
-def test_the_command_writes_a_card(measured, tmp_path):
+def test_the_command_writes_a_card(measured, tmp_path, capsys):
     faces, _, _ = measured
     arguments = ["evaluate", faces.parent / "run", "--data", faces, "--card", tmp_path / "c.md"]
-    done = CliRunner().invoke(cli.typer_app, [str(argument) for argument in arguments])
-    assert done.exit_code == 0, done.output
+    assert cli.main([str(argument) for argument in arguments]) == 0
+    said = capsys.readouterr().out
     text = (tmp_path / "c.md").read_text()
-    auc = re.search(r"roc_auc +(\d\.\d+)", done.stdout)[1]
+    auc = re.search(r"roc_auc +(\d\.\d+)", said)[1]
     assert text.startswith("# Model card: meso4 on set\n") and f"| ROC AUC | {auc} [" in text

@@ -1,16 +1,25 @@
 """Recipes: which published collections a set is made of, as data/recipes/*.yaml say it.
 
 A recipe names each collection, where its files lie, how many there are and how many are drawn,
-under which terms they may be used, how pixels are matched and how groups are split. A mistake in
-one is reported with the file and the key.
+under which terms they may be used, how pixels are matched and how groups are split. The classes
+below are its schema, checked by pydantic; a mistake is reported with the file and the key.
 """
 
 import hashlib
-import re
-from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, Self
 
 import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
@@ -20,61 +29,158 @@ from mesocore.faces.landmarks import Face
 
 CIPLAB = "ciplab"  # `fakes` of a collection whose file names say what was done (sources.py)
 EDITS = "edits"  # the source name of edits that assembly makes itself
+EXAMPLE = "see data/recipes/150k.yaml"
 
 
-@dataclass(frozen=True)
-class Place:
+def _inside(path: str) -> str:
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        raise ValueError("write a path inside the collection")
+    return path
+
+
+def _preparation(values: object) -> Preparation:
+    if not isinstance(values, dict) or values.get("quality") is None:
+        raise ValueError("quality is missing: write the JPEG quality of all images, as 90")
+    try:
+        prep = Preparation(**values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"does not work: {error}") from None
+    if prep.size % 16 or prep.size < 64:
+        raise ValueError(f"size is {prep.size}: write a multiple of 16 from 64, for example 256")
+    return prep
+
+
+def _face(values: object) -> Face:
+    points = values if isinstance(values, dict) else {}
+    known = Face.__dataclass_fields__
+    for name in {**known, **points}:
+        point = points.get(name)
+        good = isinstance(point, list) and len(point) == 2
+        if name not in known or not (good and all(_is_share(value) for value in point)):
+            raise ValueError(f"{name} is {point}: write {', '.join(known)}, each as [x, y] in "
+                             "shares of width and height")  # fmt: skip
+    return Face(**{name: tuple(map(float, point)) for name, point in points.items()})
+
+
+def _both_labels(quota: dict[str, int]) -> dict[str, int]:
+    return {label: quota.get(label, 0) for label in LABELS}
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _shares(values: object) -> tuple[float, float, float]:
+    if not isinstance(values, dict) or set(values) != set(SPLITS):
+        raise ValueError(f"needs {', '.join(SPLITS)} and nothing else")
+    found = tuple(values[name] for name in SPLITS)
+    try:
+        if all(_is_share(share) for share in found):
+            return splits.check(tuple(map(float, found)))
+    except UserError:
+        pass
+    raise ValueError("does not sum to 1: write for example train 0.7, val 0.1 and test 0.2")
+
+
+Label = Literal["real", "fake"]
+Text = Annotated[str, Field(strict=True), AfterValidator(str.strip)]
+Count = Annotated[int, Field(strict=True, ge=0)]
+Inside = Annotated[Text, AfterValidator(_inside)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Place(_Part):
     """A folder of a collection: path within it, label of its files, how many there should be."""
 
-    path: str
-    label: str
-    files: int
+    path: Inside
+    label: Label
+    files: Count
 
 
-@dataclass(frozen=True)
-class Collection:
+class Collection(_Part):
     """A published collection.
 
     kaggle: its handle, OWNER/NAME. gigabytes: of the archive; unpacked it takes about as much
     again. folders: where the images are. quota: how many of each label are drawn. fakes: the
-    manifest's `edit` of its fakes, or "ciplab". index: CSV tables with the columns path and
-    label_str; paths are relative to index_root. sha256: of the archive, where it is known.
+    manifest's `edit` of its fakes, or "ciplab".
+    index: CSV tables with the columns path and label_str; paths are relative to index_root. sha256:
+    of the archive, where it is known.
     """
 
-    name: str
-    kaggle: str
-    title: str
-    licence: str
-    gigabytes: float
+    name: Annotated[Text, Field(pattern=r"^[\w.-]+$")]
+    kaggle: Annotated[Text, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    title: Text
+    licence: Text
+    gigabytes: Annotated[float, Field(strict=True, ge=0)]
     folders: tuple[Place, ...]
-    quota: dict[str, int]
-    fakes: str = ""
-    index: tuple[str, ...] = ()
-    index_root: str = "."
-    sha256: str = ""
+    quota: Annotated[dict[Label, Count], AfterValidator(_both_labels)]
+    fakes: Text = ""
+    index: tuple[Text, ...] = ()
+    index_root: Inside = "."
+    sha256: Annotated[Text, Field(pattern="^([0-9a-f]{64})?$")] = ""
+
+    @model_validator(mode="after")
+    def _enough(self) -> Self:
+        for label in LABELS:
+            there = sum(place.files for place in self.folders if place.label == label)
+            if self.quota[label] > there:
+                raise ValueError(
+                    f"quota.{label} is {self.quota[label]}; the collection has {there}"
+                )
+        if self.name == EDITS:
+            raise ValueError(f"{EDITS!r} is no name for a collection: edits are called that")
+        return self
 
 
-@dataclass(frozen=True)
-class Edits:
+class Edits(_Part):
     """Photoshop-style edits: `quota` reals of the collection `of`, whose faces are at `face`."""
 
-    of: str
-    quota: int
-    face: Face
+    of: Text
+    quota: Count
+    face: Annotated[Face, BeforeValidator(_face)]
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(_Part):
     """A whole recipe; `text` is the file it was read from."""
 
-    name: str
-    about: str
-    preparation: Preparation
-    split: tuple[float, float, float]
-    seed: int
-    sources: tuple[Collection, ...]
-    edits: Edits | None
-    text: str
+    name: Text
+    about: Text
+    preparation: Annotated[Preparation, BeforeValidator(_preparation)]
+    split: Annotated[tuple[float, float, float], BeforeValidator(_shares)]
+    seed: Count
+    collections: dict[str, Collection] = Field(alias="sources")
+    edits: Edits | None = None
+    text: str = Field(alias="the file", default="")
+
+    @field_validator("collections")
+    @classmethod
+    def _some(cls, collections: dict) -> dict:
+        if not collections:
+            raise ValueError(f"names no collection: add one, {EXAMPLE}")
+        return collections
+
+    @model_validator(mode="after")
+    def _edits_fit(self) -> Self:
+        if self.edits is None:
+            return self
+        of, quota = self.edits.of, self.edits.quota
+        if of not in self.collections:
+            raise ValueError(
+                f"edits.of is {of!r}; name a collection: {', '.join(self.collections)}"
+            )
+        reals = self.collections[of].quota["real"]
+        if 2 * quota > reals:
+            raise ValueError(f"edits.quota is {quota}; an edit takes an original and a donor of "
+                             f"its own, and {of} gives {reals} reals")  # fmt: skip
+        return self
+
+    @property
+    def sources(self) -> tuple[Collection, ...]:
+        """The collections, in the order of the file."""
+        return tuple(self.collections.values())
 
     @property
     def sha256(self) -> str:
@@ -98,140 +204,30 @@ def parse(text: str, file: str) -> Recipe:
         tree = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
-    top = _Node(tree, file, "")
-    top.only("name", "about", "preparation", "split", "seed", "sources", "edits")
-    sources = top.child("sources")
-    if not sources.values:
-        sources.fail("names no collection", "add one, as in data/recipes/150k.yaml")
-    collections = tuple(_collection(sources.child(name), name) for name in sources.values)
-    edits = _edits(top.child("edits"), collections) if "edits" in top.values else None
-    return Recipe(
-        top.text("name"), top.text("about"), _preparation(top.child("preparation")),
-        _shares(top.child("split")), top.integer("seed"), collections, edits, text,
-    )  # fmt: skip
-
-
-class _Node:
-    """A mapping of the recipe that knows where it stands, for errors."""
-
-    def __init__(self, values: object, file: str, key: str) -> None:
-        self.file, self.key = file, key
-        self.values: dict = values if isinstance(values, dict) else {}
-        if not isinstance(values, dict):
-            self.fail("is not a mapping of keys to values", "see data/recipes/150k.yaml")
-
-    def fail(self, problem: str, way_out: str, name: str = "") -> None:
-        key = ".".join(filter(None, (self.key, name)))
-        raise UserError(f"{self.file}: {key or 'the recipe'} {problem}; {way_out}")
-
-    def only(self, *known: str) -> None:
-        for name in self.values:
-            if name not in known:
-                self.fail("is no key of a recipe", f"known here: {', '.join(known)}", str(name))
-
-    def child(self, name: str) -> "_Node":
-        if name not in self.values:
-            self.fail("is missing", "add it", name)
-        return _Node(self.values[name], self.file, ".".join(filter(None, (self.key, str(name)))))
-
-    def get(self, name: str, kind: type | tuple, what: str, default: object = None):
-        value = self.values.get(name, default)
-        if value is None:
-            self.fail("is missing", f"write {what}", name)
-        if not isinstance(value, kind) or isinstance(value, bool):
-            self.fail(f"is {value!r}", f"write {what}", name)
-        return value
-
-    def text(self, name: str, default: str | None = None) -> str:
-        return self.get(name, str, "a text", default).strip()
-
-    def integer(self, name: str, default: int | None = None) -> int:
-        value = self.get(name, int, "a whole number from 0", default)
-        if value < 0:
-            self.fail(f"is {value}", "write a whole number from 0", name)
-        return value
-
-    def relative(self, name: str, default: str | None = None) -> str:
-        """A path that stays inside its collection."""
-        value = self.text(name, default)
-        if PurePosixPath(value).is_absolute() or ".." in PurePosixPath(value).parts:
-            self.fail(f"is {value!r}", "write a path inside the collection", name)
-        return value
-
-    def items(self, name: str, default: list | None = None) -> list:
-        return self.get(name, list, "a list", default)
-
-
-def _preparation(node: _Node) -> Preparation:
-    node.only(*(field.name for field in fields(Preparation)))
-    if node.values.get("quality") is None:
-        node.fail("is missing", "write the JPEG quality of all images, for example 90", "quality")
+    if not isinstance(tree, dict):
+        raise UserError(f"{file}: the recipe is not a mapping of keys to values; {EXAMPLE}")
+    sources = tree.get("sources")
+    if isinstance(sources, dict):
+        tree["sources"] = {str(name): {**values, "name": str(name)} if isinstance(values, dict)
+                           else values for name, values in sources.items()}  # fmt: skip
     try:
-        prep = Preparation(**node.values)
-    except (TypeError, ValueError) as error:
-        node.fail(f"does not work: {error}", "mend it")
-    if prep.size % 16 or prep.size < 64:
-        node.fail(f"is {prep.size}", "write a multiple of 16 from 64, for example 256", "size")
-    return prep
+        return Recipe.model_validate({**tree, "the file": text})
+    except ValidationError as error:
+        raise UserError(f"{file}: {_sentence(error.errors()[0])}") from None
 
 
-def _shares(node: _Node) -> tuple[float, float, float]:
-    node.only(*SPLITS)
-    shares = tuple(node.get(name, (int, float), "a share from 0 to 1") for name in SPLITS)
-    try:
-        return splits.check(tuple(map(float, shares)))
-    except UserError:
-        node.fail("does not sum to 1", "write for example train 0.7, val 0.1 and test 0.2")
-
-
-def _collection(node: _Node, name: str) -> Collection:
-    if not re.fullmatch(r"[\w.-]+", str(name)) or name == EDITS:
-        node.fail("is no name for a collection", f"use letters and digits, and not {EDITS!r}")
-    node.only(*(field.name for field in fields(Collection) if field.name != "name"))
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", node.text("kaggle")):
-        node.fail(f"is {node.text('kaggle')!r}", "write OWNER/NAME", "kaggle")
-    places = tuple(_place(_Node(item, node.file, f"{node.key}.folders[{k}]"))
-                   for k, item in enumerate(node.items("folders")))  # fmt: skip
-    quota = node.child("quota")
-    quota.only(*LABELS)
-    wanted = {label: quota.integer(label, 0) for label in LABELS}
-    for label, number in wanted.items():
-        there = sum(place.files for place in places if place.label == label)
-        if number > there:
-            quota.fail(f"is {number}", f"the collection has {there}", label)
-    gigabytes = float(node.get("gigabytes", (int, float), "the archive's size"))
-    sha256 = node.text("sha256", "")
-    if sha256 and not re.fullmatch("[0-9a-f]{64}", sha256):
-        node.fail("is no SHA-256", "write 64 hexadecimal digits or leave the key out", "sha256")
-    return Collection(
-        name, node.text("kaggle"), node.text("title"), node.text("licence"), gigabytes, places,
-        wanted, node.text("fakes", ""), tuple(map(str, node.items("index", []))),
-        node.relative("index_root", "."), sha256,
-    )  # fmt: skip
-
-
-def _place(node: _Node) -> Place:
-    node.only("path", "label", "files")
-    if node.text("label") not in LABELS:
-        node.fail(f"is {node.text('label')!r}", "write real or fake", "label")
-    return Place(node.relative("path"), node.text("label"), node.integer("files"))
-
-
-def _edits(node: _Node, collections: tuple[Collection, ...]) -> Edits:
-    node.only("of", "quota", "face")
-    of, quota = node.text("of"), node.integer("quota")
-    reals = {collection.name: collection.quota["real"] for collection in collections}
-    if of not in reals:
-        node.fail(f"is {of!r}", f"name a collection: {', '.join(reals)}", "of")
-    if 2 * quota > reals[of]:
-        node.fail(f"is {quota}", f"an edit takes an original and a donor of its own, and {of} "
-                  f"gives {reals[of]} reals", "quota")  # fmt: skip
-    face, points = node.child("face"), {}
-    face.only(*(field.name for field in fields(Face)))
-    for field in fields(Face):
-        point = face.items(field.name)
-        good = len(point) == 2 and all(isinstance(v, int | float) and 0 <= v <= 1 for v in point)
-        if not good:
-            face.fail(f"is {point}", "write [x, y] in shares of width and height", field.name)
-        points[field.name] = tuple(map(float, point))
-    return Edits(of, quota, Face(**points))
+def _sentence(error: dict) -> str:
+    """pydantic's first finding as a key, what is wrong with it, and what to write."""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
+    key = key.lstrip(".")
+    said = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return f"{key} is missing; add it, {EXAMPLE}"
+    if error["type"] == "extra_forbidden":
+        return f"{key} is no key of a recipe; correct or remove it, {EXAMPLE}"
+    if error["type"] != "value_error":
+        return f"{key} is {error['input']!r}; {said[0].lower()}{said[1:]}"
+    if isinstance(error["input"], str):
+        return f"{key} is {error['input']!r}; {said}"
+    joint = " " if said.startswith(("does not", "needs", "names")) else "."
+    return f"{key}{joint}{said}" if key else said

@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mesocore.core import bootstrap
 from mesocore.core.errors import UserError
 
 FOLDS = 5
@@ -82,17 +83,14 @@ def scores(
 def _interval(
     fake: np.ndarray, decision: np.ndarray, groups: np.ndarray, seed: int
 ) -> tuple[float, float]:
-    """95 % bootstrap interval over groups, as in `evaluate`."""
-    generator = np.random.default_rng(seed)
+    """95 % bootstrap interval over groups."""
     rank = np.unique(decision, return_inverse=True)[1]
-    count = groups.max() + 1
     aucs = []
-    for _ in range(RESAMPLES):
-        weight = np.bincount(generator.integers(0, count, count), minlength=count)[groups]
+    for times in bootstrap.choices(groups.max() + 1, RESAMPLES, seed):
+        weight = times[groups]
         if len(set(fake[weight > 0])) == 2:
             aucs.append(_auc(rank, weight * fake, weight * (1 - fake)))
-    low, high = np.quantile(aucs, [0.025, 0.975])
-    return float(low), float(high)
+    return bootstrap.interval(aucs)
 
 
 def _auc(rank: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> float:
