@@ -21,6 +21,7 @@ PARAMETERS = {"DATA", "FAST", "SEED"}
 MOST_PARAMETERS = 6
 MOST_BYTES = 1_000_000
 MEDIAN_LINES, MOST_LINES = 8, 25
+MOST_FIRST_LINES = 8  # of the cell that imports and sets up
 OWN_PATH = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|work|private|mnt)/\S*|\b[A-Z]:\\\\?Users")
 
 
@@ -75,8 +76,6 @@ def parameters(notebook: NotebookNode) -> Iterator[str]:
     yield from (f"no parameter {name}" for name in sorted(PARAMETERS - names))
     if len(names) > MOST_PARAMETERS:
         yield f"{len(names)} parameters, should be at most {MOST_PARAMETERS}"
-    if not any(re.search(r"\bfast\(\)", cell.source) for cell in code_cells(notebook)):
-        yield "FAST is not read from the environment: `FAST = FAST or fast()`"
 
 
 def _is_literal(statement: ast.Assign | ast.AnnAssign) -> bool:
@@ -85,6 +84,18 @@ def _is_literal(statement: ast.Assign | ast.AnnAssign) -> bool:
     except ValueError:
         return False
     return True
+
+
+def first_cell(notebook: NotebookNode) -> Iterator[str]:
+    """What a reader meets first is short, and `Chapter` or `fast()` asks for the short version."""
+    cells = code_cells(notebook)
+    place = next((n for n, c in enumerate(cells) if "parameters" in c.metadata.get("tags", [])), -1)
+    first = cells[place + 1].source
+    if len(first.splitlines()) > MOST_FIRST_LINES:
+        yield (f"the first code cell has {len(first.splitlines())} lines, "
+               f"at most {MOST_FIRST_LINES}")  # fmt: skip
+    if not re.search(r"\bChapter\(.*\bFAST\b|\bfast\(\)", first):
+        yield 'FAST is not read from the environment: `Chapter("NN", DATA, FAST, SEED)`'
 
 
 def executed(notebook: NotebookNode) -> Iterator[str]:
@@ -136,21 +147,23 @@ def checked_cells(notebook: NotebookNode) -> Iterator[str]:
             yield f"In [{cell.execution_count}] is compared exactly and shows the float {number}"
 
 
-def last_cell(notebook: NotebookNode) -> Iterator[str]:
-    source = "\n".join(cell.source for cell in code_cells(notebook)[-2:])
-    if "assert" not in source:
-        yield "the last cells assert nothing"
-    if "results" not in source:
-        yield "the last cells write no results file"
+def last_cells(notebook: NotebookNode) -> Iterator[str]:
+    """What the author claims is tested in tests/course, where no reader has to run it."""
+    sources = [cell.source for cell in code_cells(notebook)[-2:]]
+    if any(isinstance(node, ast.Assert) for text in sources for node in ast.walk(ast.parse(text))):
+        yield "ends in asserts: tests/course/claims_NN.py is the place for them"
+    if not re.search(r"\bchapter\.record\(|\bresults\b", sources[-1]):
+        yield "the last cell writes no results file"
 
 
 RULES = (
     skeleton,
     parameters,
+    first_cell,
     executed,
     clean_outputs,
     no_paths,
     short_cells,
     checked_cells,
-    last_cell,
+    last_cells,
 )
