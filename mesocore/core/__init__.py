@@ -6,8 +6,11 @@ __all__ = ["BadImage", "Preparation", "UserError", "in_parallel", "progress", "s
 
 __getattr__, __dir__ = exports(
     __name__,
+    bootstrap=[],
     errors=["UserError"],
+    files=[],
     images=["BadImage", "Preparation"],
     parallel=["in_parallel"],
     runtime=["progress", "setup"],
+    training_state=[],
 )

@@ -2,8 +2,9 @@
 
 Images of one group (an identity, an original and its edits) are not independent, so the group is
 what is drawn, and a draw only changes how often each image counts. The metrics are those of
-`evaluate.point_metrics`, in NumPy, for a whole block of draws: scikit-learn checks its arguments in
-every call, and a thousand draws took a minute of that. The tests hold the two to each other.
+`point_metrics` of evaluation/metrics.py, in NumPy, for a whole block of draws: scikit-learn checks
+its arguments in every call, and a thousand draws took a minute of that. The tests hold the two to
+each other.
 """
 
 from collections.abc import Iterator
@@ -19,6 +20,11 @@ def interval(drawn: np.ndarray) -> tuple[float, float]:
     """The 95 % percentile interval of a statistic's values in all draws, NaN left out."""
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return float(low), float(high)
+
+
+def shown(value: float, low: float, high: float, form: str = ".3f") -> str:
+    """A value and its interval as text, "0.970 [0.962, 0.978]"; `form` as "+.3f" or ".1%"."""
+    return f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def draws(groups: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
@@ -45,7 +51,7 @@ def choices(count: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 def weighted_metrics(
     labels: np.ndarray, probability: np.ndarray, threshold: float, weights: np.ndarray
 ) -> pd.DataFrame:
-    """`evaluate.point_metrics` for each row of `weights` `(B, N)`; NaN where a class is missing."""
+    """`point_metrics` for each row of `weights` `(B, N)`; NaN where a class is missing."""
     called_fake, total = probability >= threshold, weights.sum(1)
     tp, fp = counts(labels, probability, weights)
     with np.errstate(invalid="ignore"):  # 0 / 0 where a class is missing

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit of decompression-bomb safety (a quarter GiB of RGB)
 MAX_BYTES = 256 * 2**20
-MIN_SIDE = 64  # the smallest input of the models; below it, enlarging invents what is judged
+MIN_SIDE = 64  # the smallest input of the models; below it, enlarging invents what is classified
 _ORIENTATION = 0x0112  # the EXIF tag
 _RESAMPLING = {"lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.NEAREST}
 

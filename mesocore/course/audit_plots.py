@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mesocore.core.bootstrap import shown
 from mesocore.core.images import open_rgb
 from mesocore.course import plots
 from mesocore.data.auditing import shortcuts, trivial_features
@@ -33,7 +34,7 @@ def table(report: dict, scope: str = "all") -> pd.DataFrame:
     for stage in STAGES:
         rows = {s["family"]: s for s in report[stage] or [] if s["scope"] == scope}
         columns[f"{stage} matching"] = {
-            name: f"{s['auc']:.3f} [{s['low']:.3f}, {s['high']:.3f}]" for name, s in rows.items()
+            name: shown(s["auc"], s["low"], s["high"]) for name, s in rows.items()
         }
     shown = pd.DataFrame(columns).reindex(FAMILIES).dropna(how="all").dropna(how="all", axis=1)
     return shown.fillna("not measured").rename_axis("features")
@@ -48,7 +49,7 @@ def by_scope(report: dict, stage: str = "after") -> pd.DataFrame:
 def spectrum_by_edit(
     folder: Path, manifest: pd.DataFrame, seed: int, most: int = 300
 ) -> pd.DataFrame:
-    """AUC of the spectrum on reals against the fakes of one edit; a row an edit.
+    """AUC of the spectrum on reals against the fakes of one edit, one row per edit.
 
     A fake with several edits counts for each of them. At most `most` reals, and fakes of an edit,
     are used; an edit with too few unrelated fakes to audit is left out. Columns fakes, auc, low,

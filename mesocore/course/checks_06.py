@@ -75,7 +75,7 @@ def mcnemar(f: Callable) -> Iterator[str]:
         if np.isclose(got, right):
             continue
         if np.isclose(got, stats.fisher_exact(table).pvalue):
-            yield "that forgets that both judged the same images: count those on which they differ"
+            yield "that forgets that both saw the same images: count those on which they differ"
         elif np.isclose(2 * got, right):
             yield "that is one side alone; either model may be the better one"
         else:

@@ -252,7 +252,7 @@ def sweep(table: pd.DataFrame, metric: str, unit: str, ax: Axes, **line) -> Axes
 
 
 def sweeps(record: dict) -> Figure:
-    """A panel for each sweep in the record of benchmarks/robustness.py, three in a row.
+    """A panel for each sweep in a record of `python -m experiments robustness`, three in a row.
 
     Each has the ROC AUC, and the balanced accuracy at the threshold that was chosen on untouched
     images: where the second falls and the first does not, the threshold does not fit any more.

@@ -194,7 +194,7 @@ def _edited(
     # found on another website, in another size: it has to be enlarged
     donor_size = max(64, round(size * rng.uniform(*DONOR_SHARE) / 2) * 2)
 
-    @functools.cache  # a session that is drawn anew may ask again
+    @functools.cache  # a session that is repeated may ask again
     def donor() -> Donor:
         picture, look = _photograph(donor_seed, donor_size)
         return Donor(picture, Face.from_row(look))

@@ -13,6 +13,7 @@ __getattr__, __dir__ = exports(
     model_card=[],
     power_law=[],
     prediction=["predict"],
+    record_types=[],
     records=["compare", "evaluate", "scored"],
     robustness=[],
     saliency=[],

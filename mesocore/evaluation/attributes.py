@@ -45,7 +45,7 @@ def known(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _regions(steps: str) -> str:
-    """Regions in the words of `touchup`'s steps; what names none is done to the skin as a whole."""
+    """Regions in the words of an edit's steps; what names none is done to the skin as a whole."""
     words = steps.replace("left eye", "eyes").replace("right eye", "eyes")
     found = [region for region in REGIONS if region in words]
     return "+".join(found) or "skin"

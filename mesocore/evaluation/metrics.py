@@ -1,6 +1,6 @@
 """Scores to metrics, each with a 95 % interval; calibration and thresholds.
 
-Metrics are scikit-learn's; their intervals come from a bootstrap over groups (resampling.py).
+Metrics are scikit-learn's; their intervals come from a bootstrap over groups (core/bootstrap.py).
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from sklearn import metrics
 
 from mesocore.core.bootstrap import ECE_BINS, counts, draws, interval, roc_auc, weighted_metrics
 from mesocore.data.assembled_set import kinds
+from mesocore.evaluation.record_types import Interval, Metrics, Sections
 from mesocore.nets.detector import to_probability
 
 RESAMPLES = 1000
@@ -34,7 +35,7 @@ def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
 def fit_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
     """The threshold on P(fake) with the best balanced accuracy, for the validation split only.
 
-    It lies midway between the two neighbouring scores, so that it does not hang on one image.
+    It lies midway between the two neighbouring scores, so that no single image decides it.
     """
     false_positive, true_positive, cuts = metrics.roc_curve(
         labels, probability, drop_intermediate=False
@@ -110,7 +111,7 @@ def metrics_with_intervals(
     threshold: float | Sequence[float],
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict]:
+) -> dict[str, Interval]:
     """`point_metrics`, each as `{"value", "low", "high"}`: the 95 % percentile interval.
 
     `probability` is float `(N,)`, or `(R, N)` from R runs of one model, which differ in their seed,
@@ -145,7 +146,7 @@ def paired_difference(
     groups: np.ndarray,
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, float]:
+) -> Interval:
     """ROC AUC of one model minus that of another on the same images, with its 95 % interval.
 
     `ours` and `theirs` are scores that grow with P(fake): float `(N,)`, or `(R, N)` from R runs
@@ -173,7 +174,7 @@ def measure(
     thresholds: Sequence[float],
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict[str, dict]:
+) -> Sections:
     """Metrics over all images, by source, and by kind of fake; means over the runs.
 
     `runs` holds one table a run, of the same images: `label` (`real` or `fake`), `source`, `group`,
@@ -202,7 +203,7 @@ def overall(
     thresholds: Sequence[float],
     resamples: int = RESAMPLES,
     seed: int = 0,
-) -> dict:
+) -> Metrics:
     """`images`, `fakes`, `groups` and the metrics with their intervals, of all images together."""
     table = runs[0]
     labels = (table["label"] == "fake").to_numpy(int)

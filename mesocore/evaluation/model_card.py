@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mesocore.core.bootstrap import shown
 from mesocore.core.errors import UserError
 from mesocore.data import tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import attributes, records, slices, thresholds
+from mesocore.evaluation.record_types import Evaluation
 from mesocore.evaluation.tables import NAMES, interval
 from mesocore.nets.detector import Detector
 from mesocore.nets.models import parameter_count
@@ -68,12 +70,12 @@ def _pair(scored: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     return (scored["label"] == "fake").to_numpy(int), scored["probability"].to_numpy()
 
 
-def render(record: dict, detector: Detector, found: dict, sweeps: dict | None = None) -> str:
+def render(record: Evaluation, detector: Detector, found: dict, sweeps: dict | None = None) -> str:
     """The card as Markdown.
 
-    `record`: a results record of `results.evaluate_detector`; `detector`: the (first) model of it;
-    `found`: what `findings` gave, or {}; `sweeps`: the record of benchmarks/robustness.py for this
-    model, if there is one. Raises `UserError` for a record of another model.
+    `record`: of `evaluate`; `detector`: the (first) model of it; `found`: what `findings` gave, or
+    {}; `sweeps`: the record of `python -m experiments robustness` for this model, if there is one.
+    Raises `UserError` for a record of another model.
     """
     if record["model"].get("model") != detector.description["config"].get("model"):
         raise UserError("the record and the run are of different models; name the run it is of")
@@ -97,7 +99,7 @@ def render(record: dict, detector: Detector, found: dict, sweeps: dict | None = 
     return text + "\n"
 
 
-def _made(record: dict) -> str:
+def _made(record: Evaluation) -> str:
     environment = record["environment"]
     return (
         f"`{record['command']}`\n\n{environment['processor']}, {environment['threads']} threads, "
@@ -105,7 +107,7 @@ def _made(record: dict) -> str:
     )
 
 
-def _model(record: dict, detector: Detector) -> str:
+def _model(record: Evaluation, detector: Detector) -> str:
     config = record["model"]
     values = np.atleast_1d(record["threshold"]["value"])
     seeds = ", ".join(map(str, record["seeds"])) or "none recorded"
@@ -121,7 +123,7 @@ def _model(record: dict, detector: Detector) -> str:
     return "\n".join(lines)
 
 
-def _data(record: dict) -> str:
+def _data(record: Evaluation) -> str:
     data, counts = record["data"], record["metrics"]["all"]
     lines = [
         f"- **Measured on**: {data['path']}, {data['split']} split: {counts['images']:,} images, "
@@ -135,7 +137,7 @@ def _data(record: dict) -> str:
     return "\n".join(lines)
 
 
-def _metrics(record: dict) -> str:
+def _metrics(record: Evaluation) -> str:
     measured = record["metrics"]["all"]
     rows = [[name, interval(measured[key])] for key, name in NAMES.items()
             if measured[key]["value"] is not None]  # fmt: skip
@@ -171,11 +173,11 @@ def _slices(found: dict) -> str:
         f"{len(tested)} slices were tested, each against the other images of its label; "
         f"{len(worse)} differ at a false-discovery rate of {SIGNIFICANT:.0%}."
     )
-    shown = [[row["label"], row["fact"], row["value"], str(row["images"]),
-              f"{row['rate']:.1%} [{row['low']:.1%}, {row['high']:.1%}]", f"{row['rest']:.1%}",
+    listed = [[row["label"], row["fact"], row["value"], str(row["images"]),
+              shown(row["rate"], row["low"], row["high"], ".1%"), f"{row['rest']:.1%}",
               f"{row['q']:.2g}"] for row in worse[:MOST_SLICES]]  # fmt: skip
     header = ["label", "fact", "value", "images", "wrong", "the others", "q"]
-    return text + ("\n\n" + _table(header, shown) if shown else "")
+    return text + ("\n\n" + _table(header, listed) if listed else "")
 
 
 def _robustness(sweeps: dict | None) -> str:
@@ -189,7 +191,7 @@ def _robustness(sweeps: dict | None) -> str:
 
 
 def _rate(point: dict, name: str) -> str:
-    return f"{point[name]:.1%} [{point[f'{name}_low']:.1%}, {point[f'{name}_high']:.1%}]"
+    return shown(point[name], point[f"{name}_low"], point[f"{name}_high"], ".1%")
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
@@ -197,12 +199,12 @@ def _table(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def known_limits(record: dict, found: dict, sweeps: dict | None = None) -> list[str]:
+def known_limits(record: Evaluation, found: dict, sweeps: dict | None = None) -> list[str]:
     """Known failures and limits, one sentence each, by rules from the numbers."""
     return [*_failures(record, found, sweeps), *_unknown(record, found, sweeps)]
 
 
-def _failures(record: dict, found: dict, sweeps: dict | None) -> list[str]:
+def _failures(record: Evaluation, found: dict, sweeps: dict | None) -> list[str]:
     everything = record["metrics"]["all"]
     parts = record["metrics"].get("by_kind") or record["metrics"]["by_source"]
     lines = [
@@ -254,7 +256,7 @@ def _base_rate(confusion: dict) -> str:
             f"finds {hits:.0%} of the fakes and calls {alarms:.0%} of the reals fake.")  # fmt: skip
 
 
-def _unknown(record: dict, found: dict, sweeps: dict | None) -> list[str]:
+def _unknown(record: Evaluation, found: dict, sweeps: dict | None) -> list[str]:
     lines = []
     if record["data"]["tier"] == tiers.EMBEDDED:
         lines.append(

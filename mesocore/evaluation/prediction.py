@@ -61,7 +61,7 @@ def find_images(paths: Sequence[str]) -> list[tuple[str, str | None]]:
 def predict(detector: Detector, paths: Sequence[str]) -> Iterator[Verdict]:
     """A `Verdict` for every image behind `paths`, in order, `BATCH` images in memory at a time.
 
-    Each image goes through the detector's own preparation, so what is judged is what was learnt.
+    Each image goes through the detector's own preparation, so what is evaluated is what was learnt.
     Every image is taken to show one face that fills most of it.
     """
     items = find_images(paths)
@@ -87,11 +87,11 @@ def _predict_batch(detector: Detector, items: list[tuple[str, str | None]]) -> l
     return [
         Verdict(path, error=errors[index])
         if index in errors
-        else _judge(detector, path, probabilities[index])
+        else _verdict(detector, path, probabilities[index])
         for index, (path, _) in enumerate(items)
     ]
 
 
-def _judge(detector: Detector, path: str, probability: float) -> Verdict:
+def _verdict(detector: Detector, path: str, probability: float) -> Verdict:
     verdict = "fake" if probability >= detector.threshold else "real"
     return Verdict(path, probability, verdict, detector.threshold)

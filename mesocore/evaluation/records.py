@@ -14,19 +14,21 @@ from mesocore.data.assembly import sources
 from mesocore.data.auditing import audit
 from mesocore.evaluation import metrics
 from mesocore.evaluation.prediction import predict
+from mesocore.evaluation.record_types import Comparison, Data, Evaluation
+from mesocore.evaluation.tables import interval
 from mesocore.nets import profile
 from mesocore.nets.detector import Detector
 
 
 def evaluate(
     detector: Detector | Sequence[Detector], data: str | Path, split: str = "test"
-) -> dict:
+) -> Evaluation:
     """Scores an assembled set's split, or a whole raw `real/` + `fake/` folder, and measures.
 
     `data` is a path, or the word `synthfaces`. Several detectors are runs of one model that differ
     in their seed: then metrics are means over them, and threshold and temperature are lists.
 
-    Returns the record of a results file (DESIGN.md, contracts). On an assembled set the AUC of
+    Returns the record of a results file. On an assembled set the AUC of
     trivial features, fitted on its train split, stands beside the model's. Raises `UserError` if
     the detectors differ in more than their seed.
     """
@@ -59,7 +61,7 @@ def evaluate(
 
 def compare(
     rows: Mapping[str, Sequence[Detector]], data: str | Path, baseline: str, split: str = "test"
-) -> dict:
+) -> Comparison:
     """Several models, each with one run a seed, on one split of an assembled set.
 
     Returns a record with `rows`: for each name its config, `seeds` (an ensemble has one, which
@@ -97,7 +99,7 @@ def _hardware(run: Detector) -> str:
     return where["gpu"] or where["processor"]
 
 
-def about_data(data: Path | AssembledSet, split: str) -> dict:
+def about_data(data: Path | AssembledSet, split: str) -> Data:
     """The `data` part of a results record for one split of an assembled set."""
     assembled = AssembledSet(data)
     return {"tier": tiers.tier(assembled), "path": assembled.name,
@@ -105,7 +107,7 @@ def about_data(data: Path | AssembledSet, split: str) -> dict:
             "rejected": 0}  # fmt: skip
 
 
-def _raw_data(folder: Path, rejected: int) -> dict:
+def _raw_data(folder: Path, rejected: int) -> Data:
     return {"tier": tiers.tier(folder), "path": folder.name, "manifest_sha256": None,
             "split": "all", "rejected": rejected}  # fmt: skip
 
@@ -163,7 +165,7 @@ def _score_raw(detector: Detector, folder: Path) -> tuple[pd.DataFrame, int]:
     return pd.DataFrame(rows), rejected
 
 
-def summary(record: dict) -> str:
+def summary(record: Evaluation) -> str:
     """The record's headline as a few lines for a person."""
     lines = []
     found = record["metrics"]
@@ -172,9 +174,9 @@ def summary(record: dict) -> str:
         lines.append(f"{name}: {part['images']} images, {part['fakes']} fake")
         for metric, value in part.items():
             if isinstance(value, dict) and value["value"] is not None:
-                interval = f"[{value['low']:.3f}, {value['high']:.3f}]"
                 spread = f"  sd over seeds {value['sd']:.3f}" if "sd" in value else ""
-                lines.append(f"  {metric:<18} {value['value']:.3f}  95 % {interval}{spread}")
+                lines.append(f"  {metric:<18} {interval(value)}{spread}")
+    lines.append("in brackets: 95 % intervals over test images")
     if len(record["seeds"]) > 1:
         lines.append(f"means over the seeds {', '.join(map(str, record['seeds']))}")
     if record["data"]["rejected"]:

@@ -27,7 +27,7 @@ def blurred(image: Tensor, sigma: float, _: torch.Generator) -> Tensor:
 
 
 def noisy(image: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
-    """Gaussian noise of `deviation` grey levels, drawn anew for every pixel and colour."""
+    """Gaussian noise of `deviation` grey levels, independent for every pixel and colour."""
     grain = deviation * torch.randn(image.shape, generator=generator)
     return (image + grain).round().clamp(0, 255).to(torch.uint8)
 
@@ -86,7 +86,7 @@ SWEEPS = {
 def changed(images: Tensor, name: str, level: float) -> Tensor:
     """uint8 `(N, 3, S, S)` -> the same at one level of a sweep, or untouched at its `none`.
 
-    What is random hangs on the image's place alone, so that every level has the same draws.
+    What is random depends on the image's place alone, so that every level has the same draws.
     """
     sweep = SWEEPS[name]
     if level == sweep.none:
@@ -139,7 +139,7 @@ def sweep(
 
 
 def frame(levels: dict) -> pd.DataFrame:
-    """A sweep of a record of benchmarks/robustness.py as `sweep` gives it: one row a level."""
+    """A sweep of a committed record as `sweep` gives it: one row per level."""
     return pd.DataFrame([row(found["level"], found) for found in levels["levels"]])
 
 

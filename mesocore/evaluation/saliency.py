@@ -55,7 +55,7 @@ def gradcam(model: nn.Module, images: Tensor, layer: str | None = None, batch: i
 
 
 def cascade(model: nn.Module, seed: int = 0) -> Iterator[tuple[str, nn.Module]]:
-    """Copies of a model in which more and more layers are drawn anew, from the output down.
+    """Copies of a model in which more and more layers are randomised, from the output down.
 
     Yields (name of the layer that came last, the copy). Cascading randomisation after Adebayo et
     al., "Sanity Checks for Saliency Maps", NeurIPS 2018: a map that stays as it was does not show
@@ -154,7 +154,7 @@ def attention_maps(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
 
 def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
-    """A copy whose weights are drawn anew, layer by layer as PyTorch does by default.
+    """A copy whose weights are randomised, layer by layer as PyTorch does by default.
 
     A picture that stays the same says nothing about what was learnt: Adebayo et al., "Sanity Checks
     for Saliency Maps", NeurIPS 2018. BatchNorm's running averages are reset too.

@@ -25,7 +25,7 @@ def confusion(scored: pd.DataFrame, threshold: float) -> pd.DataFrame:
 
 
 def most_confident(scored: pd.DataFrame, threshold: float, count: int) -> pd.DataFrame:
-    """The `count` misjudged images of each label that lie furthest beyond the threshold.
+    """The `count` misclassified images of each label that lie furthest beyond the threshold.
 
     Distance is measured in logits, in a column `beyond`; most confident first.
     """
@@ -51,8 +51,8 @@ def slices(
     """Error rates of the images that share a value of a fact, against the others of their label.
 
     `scored`: `label`, `group`, `probability`; `facts`: a column each, of values joined by "+"
-    (facts.py), with the same index. Images with one label and group are no independent witnesses,
-    so the first of them counts. For reals an error is a false alarm, for fakes a miss.
+    (attributes.py), with the same index. Images with one label and group are no independent
+    evidence, so the first of them counts. For reals an error is a false alarm, for fakes a miss.
 
     Columns: `label`, `fact`, `value`, `images`, `errors`, `rate` with its 95 % interval `low`,
     `high` (Wilson, 1927), `rest` (the rate of the others), `p` (Fisher's exact test of the two) and
@@ -104,12 +104,12 @@ def _slices_of(values: pd.Series, errors: pd.Series, least: int) -> list[dict]:
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """Do two detectors judge the same images rightly equally often? McNemar's exact test.
+    """Are two detectors right on the same images equally often? McNemar's exact test.
 
-    `first`, `second`: bool `(N,)`, was the image judged rightly. Only images on which they differ
-    count: `only_first` and `only_second` are right in one alone, and `p` is the probability that a
-    fair coin splits them so unevenly (McNemar, Psychometrika 12, 1947). Images are taken to be
-    independent; where they come in groups use `evaluate.paired_difference`.
+    `first`, `second`: bool `(N,)`, was the image classified correctly. Only images on which they
+    differ count: `only_first` and `only_second` are right in one alone, and `p` is the probability
+    that a fair coin splits them so unevenly (McNemar, Psychometrika 12, 1947). Images are taken to
+    be independent; where they come in groups use `metrics.paired_difference`.
     """
     only_first = int((first & ~second).sum())
     only_second = int((second & ~first).sum())

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from mesocore.core.bootstrap import counts, draws
+from mesocore.core.bootstrap import counts, draws, shown
 from mesocore.evaluation.metrics import metrics_with_intervals
+from mesocore.evaluation.record_types import Evaluation, Interval
 
 NAMES = {
     "roc_auc": "ROC AUC",
@@ -18,7 +19,7 @@ NAMES = {
 }
 
 
-def metric_table(record: dict) -> pd.DataFrame:
+def metric_table(record: Evaluation) -> pd.DataFrame:
     """The metrics of a results file over all its images, with their 95 % intervals, as text."""
     measured = record["metrics"]["all"]
     rows = {
@@ -32,9 +33,14 @@ def metric_table(record: dict) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
-def interval(metric: dict) -> str:
-    """A metric of a record as text: value [low, high]."""
-    return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"
+def interval(metric: Interval, form: str = ".3f") -> str:
+    """A metric of a record as text, "0.970 [0.962, 0.978]"; "" if it has no value.
+
+    `form`: "+.3f" for a difference, ".1%" for a share.
+    """
+    if metric["value"] is None:
+        return ""
+    return shown(metric["value"], metric["low"], metric["high"], form)
 
 
 def by_edit(scored: pd.DataFrame, threshold: float, resamples: int = 500) -> pd.DataFrame:

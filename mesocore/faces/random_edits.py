@@ -1,7 +1,7 @@
 """A retoucher's session: which edits a photograph gets, in which order, how strong.
 
 An edit that nobody could tell from the original would put a wrong label into a set, so the session
-is drawn anew until it shows.
+is repeated until it shows.
 """
 
 from collections.abc import Callable

@@ -165,7 +165,7 @@ def levels(
     """Pulls the levels of one or two parts: brighter eyes, redder lips, another skin.
 
     Black point, white point and gamma of a channel, as in the tool of that name: what was a smooth
-    histogram gets gaps and heaps. `strength` is the opacity of the corrected layer.
+    histogram gets gaps and spikes. `strength` is the opacity of the corrected layer.
     """
     face, rng = _start(image, face, strength, seed)
     result, chosen = image, list(rng.choice(FACE_PARTS, int(rng.integers(1, 3)), replace=False))

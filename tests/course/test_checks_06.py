@@ -48,7 +48,7 @@ def quantile(labels, scores, limit):
         ("threshold_at", quantile, "of the reals lie above"),
         ("threshold_at", lambda labels, scores, limit: 1.0, "a smaller threshold would do"),
         ("mcnemar", exact, "OK"),
-        ("mcnemar", unpaired, "both judged the same images"),
+        ("mcnemar", unpaired, "both saw the same images"),
         ("mcnemar", lambda a, b: exact(a, b, sides=1), "one side alone"),
         ("mcnemar", lambda a, b: 0.9, "12 against 3: p is 0.9000"),
     ],

@@ -22,9 +22,9 @@ def test_a_cousin_runs_and_answers_otherwise(mistake):
     model = random_model("meso4")
     before = {key: value.clone() for key, value in model.state_dict().items()}
     images = torch.randint(0, 256, (4, 3, 256, 256), dtype=torch.uint8)
-    cousin = mistakes.FAULTY_PORTS[mistake](model)
+    port = mistakes.FAULTY_PORTS[mistake](model)
     with torch.no_grad():
-        assert (cousin(images) - model(images)).abs().max() > 1e-5
+        assert (port(images) - model(images)).abs().max() > 1e-5
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 

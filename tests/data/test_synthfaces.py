@@ -107,7 +107,8 @@ def test_processes_and_interruptions_change_no_byte(raw, tmp_path, monkeypatch):
     out = tmp_path / "synthfaces"
     code = (
         "import sys; from pathlib import Path; from mesocore.data import synthfaces\n"
-        f"synthfaces.CHUNK = 1; synthfaces.build_raw(Path(sys.argv[1]), {COUNT}, {SIZE}, progress=False)"
+        "synthfaces.CHUNK = 1\n"
+        f"synthfaces.build_raw(Path(sys.argv[1]), {COUNT}, {SIZE}, progress=False)"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(out)], start_new_session=True)
     deadline = time.monotonic() + 120

@@ -22,24 +22,24 @@ def test_the_last_layer_turns_features_into_the_logit(name):
     assert not any(m._forward_pre_hooks for m in model.modules())
 
 
-def heaps(gap: float) -> tuple[np.ndarray, np.ndarray]:
+def clusters(gap: float) -> tuple[np.ndarray, np.ndarray]:
     kinds = np.repeat(["a", "b", "b"], 30)
     points = np.random.default_rng(0).normal(size=(90, 4)) + gap * (kinds == "a")[:, None]
     return points, kinds
 
 
 def test_neighbours_are_alike_in_heaps_and_by_chance_without():
-    apart = embedding.neighbours_alike(*heaps(8.0), k=5)
+    apart = embedding.neighbours_alike(*clusters(8.0), k=5)
     assert apart["a"] == apart["b"] == 1
     assert apart["chance a"] == pytest.approx(29 / 89) and apart["chance b"] == pytest.approx(
         59 / 89
     )
-    mixed = embedding.neighbours_alike(*heaps(0.0), k=5)
+    mixed = embedding.neighbours_alike(*clusters(0.0), k=5)
     assert mixed["a"] < 0.5 and mixed["b"] > 0.5
 
 
 def test_tsne_keeps_heaps_apart_and_repeats_itself():
-    points, kinds = heaps(8.0)
+    points, kinds = clusters(8.0)
     flat = embedding.tsne(points, perplexity=10)
     assert flat.shape == (90, 2) and np.array_equal(flat, embedding.tsne(points, perplexity=10))
     assert embedding.neighbours_alike(flat, kinds, k=5)["a"] > 0.95

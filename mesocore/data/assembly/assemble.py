@@ -270,4 +270,4 @@ def _cannot_write(out: Path, error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"the disk of {out} is full; make room and run the same command again to go on"
     reason = (error.strerror or str(error)).lower()
-    return f"{error.filename or out} cannot be written: {reason}; mend that and run again to go on"
+    return f"{error.filename or out} cannot be written: {reason}; fix that and run again to go on"

@@ -91,7 +91,7 @@ def retouched(image: Image.Image, candidate: Candidate) -> tuple[Image.Image, st
     if min(image.size) < MIN_SIDE:
         raise BadImage(f"too small to edit: {image.width} x {image.height} pixels")
 
-    @functools.cache  # a session that is drawn anew may ask again
+    @functools.cache  # a session that is repeated may ask again
     def donor() -> Donor:
         other = open_rgb(candidate.retouch.donor)
         return Donor(np.asarray(other), face.scaled(*other.size))

@@ -145,7 +145,7 @@ def _with_groups(candidates: list, folder: Path, relative: str, name: str) -> li
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (ValueError, OSError) as error:
-        raise UserError(f"{path} is not a readable CSV table: {error}; mend or remove it") from None
+        raise UserError(f"{path} is no readable CSV table: {error}; correct or remove it") from None
     column = next((c for c in ("group", "base_photo_group") if c in table.columns), None)
     if "path" not in table.columns or column is None:
         raise UserError(f"{path} lacks the columns path and group; add them or remove the file")

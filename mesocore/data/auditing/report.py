@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mesocore.core.bootstrap import shown
 from mesocore.data.auditing import leakage
 from mesocore.data.auditing.shortcuts import Score
 
@@ -84,12 +85,12 @@ def _table(before: list, after: list | None) -> list[str]:
     cells: dict[tuple[str, str], dict[str, str]] = {}
     for column, found in (("before", before), ("after", after)):
         for s in found or []:
-            shown = f"{s.auc:.3f} [{s.low:.3f}, {s.high:.3f}]{'*' * failed(s)}"
-            cells.setdefault((s.scope, s.family), {})[column] = shown
+            text = shown(s.auc, s.low, s.high) + "*" * failed(s)
+            cells.setdefault((s.scope, s.family), {})[column] = text
     lines = [f"  {'scope':16} {'features':10} {'before matching':24} after matching"]
     for (scope, family), row in cells.items():
-        shown = f"{row.get('before', '-'):24} {row.get('after', '-')}"
-        lines.append(f"  {scope[:16]:16} {family:10} {shown}".rstrip())
+        both = f"{row.get('before', '-'):24} {row.get('after', '-')}"
+        lines.append(f"  {scope[:16]:16} {family:10} {both}".rstrip())
     return lines
 
 

@@ -72,7 +72,7 @@ def train(photographs: np.ndarray, out: Path, config: GanConfig, save_every: int
     """Trains on uint8 `(N, 128, 128, 3)` RGB and leaves the state in `out`; returns its path.
 
     A run that `out` holds is continued; its state holds the averaged generator as
-    `average.*`. `log.csv` gets a line a save: steps done, losses, seconds since the line before.
+    `average.*`. `log.csv` gets one line per save: steps done, losses, seconds since the last one.
     Raises `UserError` if the run was started with other settings.
     """
     out = Path(out)
@@ -155,8 +155,8 @@ class Players:
         loss_d = self._move_discriminator(real, fake.detach(), phase, fade, step)
         self.discriminator.requires_grad_(False)
         with self._precision():
-            judged = self.discriminator(fake, fade).float()
-        loss_g = functional.softplus(-judged).mean()
+            realness = self.discriminator(fake, fade).float()
+        loss_g = functional.softplus(-realness).mean()
         if phase.gap:
             loss_g = loss_g + phase.gap * regularisers.spectrum_gap(fake, real.detach())
         if phase.match:

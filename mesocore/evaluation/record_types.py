@@ -1,0 +1,110 @@
+"""What a results file holds, as types: the one place that says which keys there are.
+
+A record is plain JSON, so these are `TypedDict`s: they cost nothing at run time, an editor
+completes their keys, and the test of all committed records validates against them. Shares are
+within 0..1; `low` and `high` are 95 % intervals over test images (core/bootstrap.py).
+"""
+
+from typing import NotRequired, TypedDict
+
+Config = dict[str, object]  # of training: the fields of `TrainConfig`, and hashes
+
+
+class Interval(TypedDict):
+    """A value with its interval, None where a class is missing; of several seeds their mean, `sd`
+    their standard deviation, and `each` of them."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    sd: NotRequired[float | None]
+    each: NotRequired[list[float]]
+
+
+class Metrics(TypedDict):
+    """All metrics over some images."""
+
+    images: int
+    fakes: int
+    groups: int
+    roc_auc: Interval
+    average_precision: Interval
+    eer: Interval
+    tpr_at_1_fpr: Interval
+    accuracy: Interval
+    balanced_accuracy: Interval
+    brier: Interval
+    ece: Interval
+
+
+class Sections(TypedDict):
+    """Metrics over all images, by source, and by kind of fake where there are several."""
+
+    all: Metrics
+    by_source: NotRequired[dict[str, Metrics]]
+    by_kind: NotRequired[dict[str, Metrics]]
+
+
+class Data(TypedDict):
+    """What was measured on; a raw folder has no manifest and no splits."""
+
+    tier: str
+    path: str
+    manifest_sha256: str | None
+    split: str
+    rejected: int
+
+
+# its second key is a word of Python
+Threshold = TypedDict("Threshold", {"value": float | list[float], "from": str})
+
+
+class Environment(TypedDict):
+    """Versions and hardware (`runtime.environment`)."""
+
+    python: str
+    packages: dict[str, str]
+    platform: str
+    processor: str
+    cores: int
+    threads: int
+    gpu: str | None
+
+
+class Evaluation(TypedDict):
+    """Of `evaluate`: one model, one run or several seeds, on one set."""
+
+    model: Config
+    data: Data
+    seeds: list[int | str]
+    threshold: Threshold
+    temperature: float | list[float]
+    metrics: Sections
+    trivial_baseline: dict[str, float] | None
+    environment: Environment
+    command: str
+    warning: NotRequired[str]
+
+
+class Row(TypedDict):
+    """One model of a `Comparison`, each seed a run."""
+
+    model: Config
+    seeds: list[int | str]
+    val_roc_auc: NotRequired[list[float]]
+    trained_on: NotRequired[list[str]]
+    parameters: int
+    multiply_adds: int
+    metrics: Sections
+    against: Interval
+
+
+class Comparison(TypedDict):
+    """Of `compare`: several models on one split, against `baseline`, one of the rows."""
+
+    baseline: str
+    rows: dict[str, Row]
+    data: Data
+    trivial_baseline: dict[str, float]
+    environment: Environment
+    command: str
