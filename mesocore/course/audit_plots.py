@@ -26,7 +26,7 @@ def saved_reports(results: Path) -> dict[str, dict]:
 
 
 def table(report: dict, scope: str = "all") -> pd.DataFrame:
-    """AUC and 95 % interval as text: one row a feature family, columns before and after matching.
+    """AUC and 95 % interval as text: one row per feature family, columns before and after matching.
 
     `report` is `AuditReport.to_dict()`. A stage that was not audited is left out.
     """
@@ -36,12 +36,12 @@ def table(report: dict, scope: str = "all") -> pd.DataFrame:
         columns[f"{stage} matching"] = {
             name: shown(s["auc"], s["low"], s["high"]) for name, s in rows.items()
         }
-    shown = pd.DataFrame(columns).reindex(FAMILIES).dropna(how="all").dropna(how="all", axis=1)
-    return shown.fillna("not measured").rename_axis("features")
+    found = pd.DataFrame(columns).reindex(FAMILIES).dropna(how="all").dropna(how="all", axis=1)
+    return found.fillna("not measured").rename_axis("features")
 
 
 def by_scope(report: dict, stage: str = "after") -> pd.DataFrame:
-    """AUC and interval as text: one row a feature family, one column a scope of the audit."""
+    """AUC and interval as text: one row per feature family, one column per scope of the audit."""
     scopes = list(dict.fromkeys(score["scope"] for score in report[stage]))
     return pd.DataFrame({scope: table(report, scope)[f"{stage} matching"] for scope in scopes})
 
