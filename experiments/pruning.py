@@ -1,36 +1,34 @@
-"""Sparsity against accuracy: every method, over three seeds, against a dense control.
+"""Sparsity against accuracy: every method against a dense control.
 
-    python benchmarks/pruning.py DATA            # all rows of both networks, the records
-    python benchmarks/pruning.py DATA MODEL      # trains this model's rows alone
-
-DATA, `--reduced` and `--epochs` are as for ablation.py, whose runs are what is pruned here; they
-are trained first where they are missing. Each row is fine-tuned for the same number of epochs at a
-tenth of the learning rate: masks on, or without any (`dense`, the control that extra epochs alone
-make). `iterative` reaches its share in that many steps of one epoch, after Zhu & Gupta, "To prune,
-or not to prune", 2017, eq. 1. Runs are kept in runs/pruning/SET and continued when interrupted.
-Epoch, temperature and threshold are chosen on val; the test split is read once, at the end.
-Latencies are taken side by side in this process; run nothing else meanwhile.
-Writes results/TIER/pruning-MODEL.json, on real faces results/real/SET-pruning-MODEL.json.
+A row on the command line is a network; its runs of `ablation` (at the same `--reduced` or
+`--epochs`) are what is pruned here, and they are trained first where they are missing. Each method
+and share is fine-tuned for the same number of epochs at a tenth of the learning rate: masks on, or
+without any (`dense`, the control that extra epochs alone make). `iterative` reaches its share in
+that many steps of one epoch, after Zhu & Gupta, "To prune, or not to prune", 2017, eq. 1. Runs are
+kept in runs/pruning/SET and continued when interrupted. Epoch, temperature and threshold are chosen
+on val; the test split is read once, at the end. Latencies are taken side by side in this process;
+run nothing else meanwhile. Writes a record for each network: results/synthfaces/pruning-MODEL.json
+or results/real/SET-pruning-MODEL.json (SET-128-, SET-24-epochs-).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import ablation
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from mesocore.core import files, runtime
-from mesocore.data import dataset, tiers
-from mesocore.evaluation import records, robustness
-from mesocore.nets import profile, pruning
-from mesocore.nets.detector import Detector, load_detector
-from mesocore.training import trainer
+from experiments import ablation, records, runner
+from experiments.runner import Experiment, Job, Runs
+from mesocore.data import load
+from mesocore.evaluation import compare, robustness
+from mesocore.nets import Detector, load_detector, profile, pruning
+from mesocore.training import fine_tuning_config
 
 MODELS = ("meso4", "meso4+inverted")
 EPOCHS = 3  # of fine-tuning
 AMOUNTS = (0.2, 0.5, 0.8, 0.9, 0.95, 0.98)
-ROWS = {
+METHODS = {
     "dense": (0.0,),
     "global": AMOUNTS,
     "layerwise": (0.2, 0.9),
@@ -42,69 +40,61 @@ TIMED = ("dense", "global-0.9", "structured-0.5", "structured-0.8")
 JPEG = 50  # quality
 
 
-def main(data: str, *models: str, scale: str = ablation.FULL) -> None:
-    runtime.setup()
-    folder = tiers.resolve(data)
-    for model in models or MODELS:
-        starts = [ablation.trained(model, folder, seed, scale) for seed in ablation.SEEDS]
-        place = runtime.project_root() / "runs" / "pruning" / ablation.title(folder, scale)
-        runs = [prune_all(start, place / f"{model}-{seed}", folder)
-                for seed, start in zip(ablation.SEEDS, starts, strict=True)]  # fmt: skip
-        if not models:
-            found = record(folder, starts, runs)
-            found["command"] = ablation.command(__file__, data, scale)
-            files.write_json(ablation.record_path(folder, f"pruning-{model}", scale), found)
+def rows() -> dict[str, tuple[str, float]]:
+    """The rows of a record, as "global-0.2": method and share."""
+    return {f"{method}-{amount}" if amount else method: (method, amount)
+            for method, amounts in METHODS.items() for amount in amounts}  # fmt: skip
 
 
-def prune_all(start: Path, place: Path, folder: Path) -> dict[str, Path]:
-    """Trains what is missing; returns the run of every row, as "global-0.2"."""
-    found = {}
-    for method, amounts in ROWS.items():
-        for amount in amounts:
-            row = f"{method}-{amount}" if amount else method
-            found[row] = fine_tune(start, place / row, folder, method, amount)
-    return found
+def trained(model: str, job: Job, seed: int) -> Path:
+    """The folder that holds a fine-tuned run for every row; what is missing is trained now."""
+    start = ablation.trained(model, job, seed)
+    place = f"pruning/{job.title}/{model}-{seed}"
+    for row, (method, amount) in rows().items():
+        fine_tune(start, f"{place}/{row}", job, method, amount)
+    return runner.folder_of(place)
 
 
-def fine_tune(start: Path, out: Path, folder: Path, method: str, amount: float) -> Path:
+def fine_tune(start: Path, name: str, job: Job, method: str, amount: float) -> None:
+    """Trains runs/NAME from `start`, `iterative` by way of runs/NAME-step-1 and so on."""
     rate = load_detector(start).description["config"]["learning_rate"] / 10
     if method != "iterative":
-        name = "global" if method == "dense" else method
-        one(start, out, folder, EPOCHS, prune=amount, prune_method=name)
-        return out
+        one(start, name, job, EPOCHS, prune=amount,
+            prune_method="global" if method == "dense" else method)  # fmt: skip
+        return
     for step in range(1, EPOCHS + 1):
         share = round(amount * (1 - (1 - step / EPOCHS) ** 3), 4)
-        after = out if step == EPOCHS else out.with_name(f"{out.name}-step-{step}")
-        one(start, after, folder, 1, prune=share, learning_rate=rate)
-        start = after
-    return out
+        after = name if step == EPOCHS else f"{name}-step-{step}"
+        start = one(start, after, job, 1, prune=share, learning_rate=rate)
 
 
-def one(start: Path, out: Path, folder: Path, epochs: int, **changes) -> None:
-    config = trainer.fine_tuning_config(start, str(folder), epochs, **changes)
-    trainer.train(config, out, resume=out.exists())
+def one(start: Path, name: str, job: Job, epochs: int, **changes) -> Path:
+    return runner.trained(fine_tuning_config(start, job.folder, epochs, **changes), name)
 
 
-def record(folder: Path, starts: list[Path], runs: list[dict[str, Path]]) -> dict:
-    rows = {row: [load_detector(run[row]) for run in runs] for row in runs[0]}
-    rows["before"] = [load_detector(start) for start in starts]
-    found = records.compare(rows, folder, baseline="dense")
-    found["fine_tuning_epochs"] = EPOCHS
-    size = rows["dense"][0].size
-    faces = dataset.load(folder, "test", size)
+def measure(job: Job, runs: Runs) -> dict:
+    ((model, folders),) = runs.items()
+    detectors = {row: [load_detector(folder / row) for folder in folders] for row in rows()}
+    starts = [ablation.trained(model, job, seed) for seed in runner.SEEDS]
+    detectors["before"] = [load_detector(start) for start in starts]
+    record = compare(detectors, job.data, baseline="dense")
+    record["fine_tuning_epochs"] = EPOCHS
+    size = detectors["dense"][0].size
+    faces = load(job.data, "test", size)
     recompressed = robustness.changed(faces.images, "jpeg", JPEG)
-    for name, detectors in rows.items():
-        start = found["rows"][name]["model"]["init"]
-        found["rows"][name]["model"]["init"] = start and Path(start).name  # no folder of here
-        found["rows"][name] |= what_is_left(detectors, size)
-        found["rows"][name][f"jpeg_{JPEG}"] = auc(detectors, recompressed, faces.table)
-    timed = {name: rows[name][0].model for name in TIMED}
-    for name, milliseconds in profile.latency(timed, size, batch=64, rounds=20).items():
-        found["rows"][name]["latency_ms"] = round(milliseconds, 2)
-    return found
+    for row, of_row in detectors.items():
+        found = record["rows"][row]
+        start = found["model"]["init"]
+        found["model"]["init"] = start and Path(start).name  # no folder of here
+        found |= what_is_left(of_row, size)
+        found[f"jpeg_{JPEG}"] = roc_auc(of_row, recompressed, faces.table)
+    timed = {row: detectors[row][0].model for row in TIMED}
+    for row, milliseconds in profile.latency(timed, size, batch=64, rounds=20).items():
+        record["rows"][row]["latency_ms"] = round(milliseconds, 2)
+    return record
 
 
-def what_is_left(detectors: list[Detector], size: int) -> dict:
+def what_is_left(detectors: Sequence[Detector], size: int) -> dict:
     """Shares of each run; layers, work and bytes of the first."""
     tables = [pruning.sparsity(detector.model) for detector in detectors]
     first = detectors[0].model
@@ -116,11 +106,14 @@ def what_is_left(detectors: list[Detector], size: int) -> dict:
     }
 
 
-def auc(detectors: list[Detector], images: Tensor, table: pd.DataFrame) -> dict:
+def roc_auc(detectors: Sequence[Detector], images: Tensor, table: pd.DataFrame) -> dict:
     scores = np.stack([detector.probabilities(images) for detector in detectors])
     return robustness.level_metrics(table, scores, [d.threshold for d in detectors])["roc_auc"]
 
 
-if __name__ == "__main__":
-    data, models, scale = ablation.arguments(__doc__, "model")
-    main(data, *models, scale=scale)
+def record_path(job: Job, model: str) -> Path:
+    return records.path_of(job.data, f"pruning-{model}", job.scale)
+
+
+PRUNING = Experiment("pruning", __doc__, lambda job: MODELS, trained, measure, scales=True,
+                     record=record_path)  # fmt: skip

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from mesocore import subset
+from experiments import subset
 from mesocore.core.errors import UserError
 from mesocore.data import dataset
 from mesocore.data.assembled_set import AssembledSet, kinds
