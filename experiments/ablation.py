@@ -8,11 +8,12 @@ long, in batches of 32 and in bf16, for a GPU; there every row stands a second t
 of its three seeds (`3*ROW`, one detector, nothing trained).
 
 Runs are kept in runs/ablation/SET (SET-128, SET-24-epochs) and continued when interrupted, so two
-processes may train different rows (MESO_THREADS=1 each). Those that `keep` has put into results/runs
-are not trained again, and MobileNetV3's row, whose runs are too large for that, is taken over from
-the record. Epoch, temperature and threshold of every run are chosen on val; the test split is read
-once, at the end. Times are taken side by side in this process; run nothing else meanwhile.
-Writes results/synthfaces/ablation.json or results/real/SET-ablation.json (SET-128-, SET-24-epochs-).
+processes may train different rows (MESO_THREADS=1 each). Those that `keep` has put into
+results/runs are not trained again, and MobileNetV3's row, whose runs are too large for that, is
+taken over from the record. Epoch, temperature and threshold of every run are chosen on val; the
+test split is read once, at the end. Times are taken side by side in this process; run nothing else
+meanwhile. Writes results/synthfaces/ablation.json or results/real/SET-ablation.json (SET-128-,
+SET-24-epochs-).
 """
 
 import json

@@ -1,9 +1,10 @@
 """Do our edits of real photographs leave what hand-made composites leave?
 
 FOLDER has real/ and fake/, photographs and composites made by hand in Photoshop. Photographs are
-retouched by `faces.retouch`, both kinds of fake are matched with the photographs, and trivial features
-(colour and spectrum) are asked for real or fake: fitted on ours or on the hand-made, scored on
-either, on photographs and fakes that were not fitted on. Writes results/real/retouch-traces.json.
+retouched by `faces.retouch`, both kinds of fake are matched with the photographs, and trivial
+features (colour and spectrum) are asked for real or fake: fitted on ours or on the hand-made,
+scored on either, on photographs and fakes that were not fitted on. Writes
+results/real/retouch-traces.json.
 """
 
 from pathlib import Path

@@ -1,7 +1,8 @@
 """What is left of a detector after JPEG, blur, scaling, noise, crops and a screen, level by level.
 
-Several RUNs are seeds of one model, of which the mean is taken; DATA is `synthfaces` or the folder of an assembled set; its test split is read once. Scores of every
-level are kept in runs/robustness/NAME and not computed again when interrupted. Writes
+Several RUNs are seeds of one model, of which the mean is taken. DATA is `synthfaces` or the folder
+of an assembled set; its test split is read once. Scores of every level are kept in
+runs/robustness/NAME and not computed again when interrupted. Writes
 results/synthfaces/robustness.json, or results/real/SET-robustness.json for real faces. A level
 takes as long as changing the split and scoring it: 31 levels of 960 images at 128 px take about 3
 minutes on one core, of 1,800 at 256 px about 15 for one run and 30 for three.

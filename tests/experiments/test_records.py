@@ -1,4 +1,4 @@
-"""Every committed record names a command that is there, and nothing is committed that none makes."""
+"""Every committed record has a command that makes it, and that command is taken."""
 
 import shlex
 
@@ -10,8 +10,11 @@ from mesocore.core.runtime import project_root
 
 RESULTS = project_root() / "results"
 PREFIX = "python -m experiments "
-EXPERIMENTS = {path: command.removeprefix(PREFIX)
-               for path, command in records.COMMANDS.items() if command.startswith(PREFIX)}  # fmt: skip
+EXPERIMENTS = {
+    path: command.removeprefix(PREFIX)
+    for path, command in records.COMMANDS.items()
+    if command.startswith(PREFIX)
+}
 
 
 def test_every_committed_record_has_a_command_and_every_command_its_record():

@@ -1,4 +1,4 @@
-"""Runs that experiments share: kept when finished, started from when their settings are the same."""
+"""Rows are trained once, kept when finished, measured and recorded; mistakes are one line."""
 
 import json
 import shutil
