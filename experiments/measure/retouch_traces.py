@@ -1,21 +1,21 @@
 """Do our edits of real photographs leave what hand-made composites leave?
 
-    python benchmarks/retouch_traces.py FOLDER
-
 FOLDER has real/ and fake/, photographs and composites made by hand in Photoshop. Photographs are
-retouched by `touchup`, both kinds of fake are matched with the photographs, and trivial features
-(colour and spectrum) are asked for real or fake: fitted on ours or on the hand-made, scored on
-either, on photographs and fakes that were not fitted on. Writes results/real/retouch-traces.json.
+retouched by `faces.retouch`, both kinds of fake are matched with the photographs, and trivial
+features (colour and spectrum) are asked for real or fake: fitted on ours or on the hand-made,
+scored on either, on photographs and fakes that were not fitted on. Writes
+results/real/retouch-traces.json.
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mesocore.core import files, runtime
+from experiments import records
+from experiments.runner import Command
+from mesocore.core import runtime
 from mesocore.core.images import Preparation, decode, encode_jpeg, open_rgb, prepare
 from mesocore.data.auditing import shortcuts, trivial_features
 from mesocore.evaluation import metrics
@@ -63,8 +63,8 @@ def auc(fit: tuple[pd.DataFrame, ...], score: tuple[pd.DataFrame, ...]) -> dict[
     return metrics.metrics_with_intervals(labels, probability, alone, 0.5)["roc_auc"]
 
 
-def main(folder: Path) -> None:
-    runtime.setup(0)
+def main(word: str) -> None:
+    folder = Path(word)
     prep = Preparation(size=SIZE, quality=90)
     photographs, composites = opened(folder / "real"), opened(folder / "fake")
     rng = np.random.default_rng(0)
@@ -91,12 +91,11 @@ def main(folder: Path) -> None:
             found[f"fitted on {fit_name}, scored on {score_name}"] = value
             print(f"fitted on {fit_name:10} scored on {score_name:10} AUC {value['value']:.3f} "
                   f"[{value['low']:.3f}, {value['high']:.3f}]")  # fmt: skip
-    files.write_json(runtime.project_root() / "results" / "real" / "retouch-traces.json", {
+    records.write(records.path("real/retouch-traces.json"), {
         "trivial_auc": found, "photographs": len(photographs), "composites": len(composites),
         "edits_of_ours": len(ours), "size": SIZE, "environment": runtime.environment(),
-        "command": "python benchmarks/retouch_traces.py FOLDER",
+        "command": records.command("retouch-traces", "FOLDER"),
     })  # fmt: skip
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+RETOUCH_TRACES = Command("retouch-traces", __doc__, "FOLDER", main, least=1, most=1)

@@ -1,13 +1,11 @@
 """How far generated faces are from photographs: a Frechet distance with features from here.
 
-    python benchmarks/generator_distance.py
-
 As in the Frechet inception distance (Heusel et al., NeurIPS 2017), two Gaussians are compared; but
 Inception's weights would be a download, so the features are those of the Meso-4 that was trained
 on real faces (results/real/openforensics-meso4): mean and deviation of its last 16 maps, 32
 numbers an image. It is no FID and compares with no published FID. Beside it stand the distance
 between two samples of photographs, which is the least that 1,000 images can show, and that of
-blurred photographs, which says how large a number is.
+blurred photographs, which says how large a number is. Writes results/synthfaces/generator.json.
 """
 
 import json
@@ -17,10 +15,13 @@ import torch
 from PIL import Image, ImageFilter
 from scipy.linalg import sqrtm
 
-from mesocore.core import files, runtime
+from experiments import records
+from experiments.runner import Command
+from mesocore.core import runtime
+from mesocore.core.files import sha256_file
 from mesocore.core.images import resize
-from mesocore.faces import rendering, stylegan
-from mesocore.nets.detector import Detector, load_detector
+from mesocore.faces import generate, snapshots, stylegan
+from mesocore.nets import Detector, load_detector
 from mesocore.nets.models import to_unit
 
 COUNT, FIRST = 1000, 7 * 10**14  # images in a sample; seeds of no set and of no training
@@ -46,32 +47,29 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def main() -> None:
-    runtime.setup(0)
-    root = runtime.project_root() / "results"
-    detector = load_detector(root / "real" / "openforensics-meso4")
+    detector = load_detector(records.path("real/openforensics-meso4"))
     detector.model.eval()
     seeds = [FIRST + n for n in range(2 * COUNT)]
     steps = runtime.progress(range(0, 2 * COUNT, 50), "photographs")
-    photographs = np.concatenate([rendering.snapshots(seeds[n : n + 50])[0] for n in steps])
+    photographs = np.concatenate([snapshots(seeds[n : n + 50])[0] for n in steps])
     blur = ImageFilter.GaussianBlur(0.7)
     blurred = np.stack([np.asarray(Image.fromarray(p).filter(blur)) for p in photographs[COUNT:]])
     samples = {"other photographs": photographs[COUNT:], "photographs, blurred": blurred}
     for truncation in (1.0, 0.9, 0.7, 0.5):
         name = f"generated, truncation {truncation}"
-        samples[name] = stylegan.generate(seeds[:COUNT], truncation)
+        samples[name] = generate(seeds[:COUNT], truncation)
     reference = features(detector, photographs[:COUNT])
     found = {
         name: frechet(reference, features(detector, sample)) for name, sample in samples.items()
     }
     for name, value in found.items():
         print(f"{name:28} {value:8.4f}")
-    record = {"frechet_distance_meso4_features": found, "images_per_heap": COUNT,
-              "weights_sha256": files.sha256_file(stylegan.WEIGHTS),
+    values = {"frechet_distance_meso4_features": found, "images_per_heap": COUNT,
+              "weights_sha256": sha256_file(stylegan.WEIGHTS),
               "generator": json.loads(stylegan.WEIGHTS.with_suffix(".json").read_text()),
-              "command": "python benchmarks/generator_distance.py",
+              "command": records.command("generator-distance"),
               "environment": runtime.environment()}  # fmt: skip
-    files.write_json(root / "synthfaces" / "generator.json", record)
+    records.write(records.path("synthfaces/generator.json"), values)
 
 
-if __name__ == "__main__":
-    main()
+GENERATOR_DISTANCE = Command("generator-distance", __doc__, "", main, most=0)

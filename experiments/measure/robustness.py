@@ -1,28 +1,29 @@
 """What is left of a detector after JPEG, blur, scaling, noise, crops and a screen, level by level.
 
-    python benchmarks/robustness.py RUN... DATA    # several runs: seeds of one model, their mean
-
-DATA is `synthfaces` or the folder of an assembled set; its test split is read once. Scores of every
-level are kept in runs/robustness/NAME and not computed again when interrupted. Writes
+Several RUNs are seeds of one model, of which the mean is taken. DATA is `synthfaces` or the folder
+of an assembled set; its test split is read once. Scores of every level are kept in
+runs/robustness/NAME and not computed again when interrupted. Writes
 results/synthfaces/robustness.json, or results/real/SET-robustness.json for real faces. A level
 takes as long as changing the split and scoring it: 31 levels of 960 images at 128 px take about 3
 minutes on one core, of 1,800 at 256 px about 15 for one run and 30 for three.
 """
 
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from mesocore.core import files, runtime
-from mesocore.data import dataset, tiers
-from mesocore.data.assembled_set import AssembledSet
-from mesocore.evaluation import records, robustness
-from mesocore.nets.detector import Detector, load_detector
+from experiments import records, runner
+from experiments.runner import Command
+from mesocore import evaluation
+from mesocore.core import runtime
+from mesocore.data import FaceSet, load, resolve
+from mesocore.evaluation import robustness
+from mesocore.nets import Detector, load_detector
 
 
 def kept_scores(
-    detectors: list[Detector], faces: dataset.FaceSet, folder: Path, name: str, level: float
+    detectors: Sequence[Detector], faces: FaceSet, folder: Path, name: str, level: float
 ) -> np.ndarray:
     """P(fake) `(R, N)` at one level, as far as possible from an earlier call."""
     files = [
@@ -38,17 +39,13 @@ def kept_scores(
     return np.stack([np.load(file) for file in files])
 
 
-def main(*arguments: str) -> None:
-    *runs, data = arguments
-    runtime.setup()
-    folder = tiers.resolve(data)
+def main(*words: str) -> None:
+    *runs, word = words
+    data = resolve(word)
     detectors = [load_detector(run) for run in runs]
-    about = records.one_model(detectors)
-    faces = dataset.load(folder, "test", detectors[0].size)
-    own = tiers.tier(folder) == tiers.EMBEDDED
-    place = (
-        runtime.project_root() / "runs" / "robustness" / AssembledSet(folder).manifest_sha256[:12]
-    )
+    about = evaluation.records.one_model(detectors)
+    faces = load(data, "test", detectors[0].size)
+    place = runner.folder_of(f"robustness/{data.manifest_sha256[:12]}")
     thresholds = [detector.threshold for detector in detectors]
     sweeps = {}
     for name, sweep in robustness.SWEEPS.items():
@@ -61,20 +58,16 @@ def main(*arguments: str) -> None:
         sweeps[name] = {"unit": sweep.unit, "levels": levels}
         first, last = (f"{levels[n]['roc_auc']['value']:.3f}" for n in (0, -1))
         print(f"{name}: ROC AUC {first} untouched, {last} at {sweep.unit} {sweep.levels[-1]}")
-    record = {
-        "model": about["config"] | {"data": folder.name},
+    values = {
+        "model": about["config"] | {"data": data.name},
         "weights_sha256": [d.description["weights_sha256"] for d in detectors],
-        "data": records.about_data(folder, "test"),
+        "data": evaluation.records.about_data(data, "test"),
         "seeds": [d.description["config"]["seed"] for d in detectors],
         "sweeps": sweeps,
         "environment": runtime.environment(),
-        "command": f"python benchmarks/robustness.py {' '.join([*runs, data])}",
+        "command": records.command("robustness", *words),
     }
-    path = "synthfaces/robustness.json" if own else f"real/{folder.name}-robustness.json"
-    files.write_json(runtime.project_root() / "results" / path, record)
+    records.write(records.path_of(data, "robustness"), values)
 
 
-if __name__ == "__main__":
-    if len(sys.argv) < 3:
-        sys.exit("usage: python benchmarks/robustness.py RUN... DATA")
-    main(*sys.argv[1:])
+ROBUSTNESS = Command("robustness", __doc__, "RUN... DATA", main, least=2)

@@ -1,0 +1,96 @@
+"""The command line: `python -m experiments NAME ...`."""
+
+import argparse
+import inspect
+import sys
+from collections.abc import Sequence
+
+from experiments import ablation, augmentation, generalisation, keep, learning_curve, pruning
+from experiments import comparisons as tables
+from experiments.measure import errors, generator_distance, parity, retouch_traces, robustness
+from experiments.records import COMMANDS
+from experiments.runner import Command, Experiment
+from experiments.scale import Scale
+from mesocore.core.errors import UserError
+
+EXPERIMENTS: dict[str, Experiment | Command] = {
+    found.name: found
+    for found in (
+        ablation.ABLATION,
+        tables.TRANSFER,
+        tables.RESOLUTION,
+        tables.SCHEDULES,
+        tables.DROPOUT,
+        tables.MESO4_SEEDS,
+        augmentation.AUGMENTATION,
+        learning_curve.LEARNING_CURVE,
+        generalisation.GENERALISATION,
+        pruning.PRUNING,
+        robustness.ROBUSTNESS,
+        errors.ERRORS,
+        parity.PARITY,
+        generator_distance.GENERATOR_DISTANCE,
+        retouch_traces.RETOUCH_TRACES,
+        keep.KEEP,
+    )
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> None:
+        raise UserError(message)
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """`name`, `words`, `train`, `scale`, `list`, `help` from the command line.
+
+    Raises `UserError` for an unknown experiment or arguments that it does not take.
+    """
+    parser = Parser(prog="python -m experiments", add_help=False, allow_abbrev=False)
+    parser.add_argument("name", nargs="?")
+    parser.add_argument("words", nargs="*")
+    parser.add_argument("--reduced", action="store_true")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--train", nargs="+", default=[])
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("-h", "--help", action="store_true")
+    given = parser.parse_intermixed_args(list(words))
+    given.scale = Scale(given.reduced, given.epochs)
+    if given.name is not None and given.name not in EXPERIMENTS:
+        known = ", ".join(EXPERIMENTS)
+        raise UserError(f"no experiment is called {given.name!r}; choose one of: {known}")
+    if given.name is not None and not given.help:
+        EXPERIMENTS[given.name].arguments(given.words, given.train, given.scale)
+    return given
+
+
+def listing() -> str:
+    """Every experiment in a line, and every committed record with the command that makes it."""
+    usages = {found.usage: found.about.strip().partition("\n")[0] for found in EXPERIMENTS.values()}
+    width = max(map(len, usages))
+    lines = [f"{usage:{width}}  {about}" for usage, about in usages.items()]
+    width = max(map(len, COMMANDS))
+    made = [f"{record:{width}}  {command}" for record, command in COMMANDS.items()]
+    return "\n".join(["python -m experiments", *lines, "", "records in results/", *made])
+
+
+def main(words: Sequence[str]) -> int:
+    """Runs the command; returns its exit status."""
+    try:
+        given = parse(words)
+        if given.list or given.name is None:
+            print(listing())
+        elif given.help:
+            found = EXPERIMENTS[given.name]
+            print(f"usage: python -m experiments {found.usage}\n\n{inspect.cleandoc(found.about)}")
+        else:
+            EXPERIMENTS[given.name].run(given.words, given.train, given.scale)
+    except UserError as error:
+        print(f"experiments: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("experiments: interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    return 0

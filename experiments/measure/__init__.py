@@ -1,0 +1,1 @@
+"""Measurements of runs and pictures that are there: nothing is trained."""

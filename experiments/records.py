@@ -1,0 +1,93 @@
+"""Records: where each lies in results/, how it is written, and the command that makes it now.
+
+A record names the command that made it, and older ones name scripts that have moved since. What
+makes them now is in `COMMANDS`.
+"""
+
+import shlex
+from pathlib import Path
+
+from experiments.scale import FULL, Scale
+from mesocore.core import runtime
+from mesocore.core.files import write_json
+from mesocore.data import AssembledSet, tiers
+
+COMMANDS = {  # path below results/ -> command
+    "assembly-scale.json": "python benchmarks/assembly_scale.py",
+    "published/parity.json": "python -m experiments parity ../shared/published-weights",
+    "real/generalisation.json": "python -m experiments generalisation data/openforensics "
+    "data/stylegan data/photoshop",
+    "real/openforensics-128-ablation.json": "python -m experiments ablation data/openforensics "
+    "--reduced",
+    "real/openforensics-128-pruning-meso4+inverted.json": "python -m experiments pruning "
+    "data/openforensics --reduced",
+    "real/openforensics-128-pruning-meso4.json": "python -m experiments pruning "
+    "data/openforensics --reduced",
+    "real/openforensics-24-epochs-ablation.json": "python -m experiments ablation "
+    "data/openforensics --epochs 24",
+    "real/openforensics-audit.json": "mesocore audit data/openforensics "
+    "--json results/real/openforensics-audit.json",
+    "real/openforensics-augmentation.json": "python -m experiments augmentation data/openforensics",
+    "real/openforensics-ensemble.json": "mesocore evaluate "
+    "results/runs/openforensics-24-epochs/ensemble --data data/openforensics "
+    "--json results/real/openforensics-ensemble.json --card results/real/openforensics-ensemble.md",
+    "real/openforensics-ensemble.md": "mesocore evaluate "
+    "results/runs/openforensics-24-epochs/ensemble --data data/openforensics "
+    "--json results/real/openforensics-ensemble.json --card results/real/openforensics-ensemble.md",
+    "real/openforensics-learning-curve.json": "python -m experiments learning-curve "
+    "data/openforensics",
+    "real/openforensics-meso4-errors.json": "python -m experiments errors "
+    "results/real/openforensics-meso4 data/photoshop data/stylegan data/openforensics",
+    "real/openforensics-meso4.json": "mesocore evaluate results/real/openforensics-meso4 "
+    "--data data/openforensics --json results/real/openforensics-meso4.json",
+    "real/openforensics-robustness.json": "python -m experiments robustness "
+    "results/runs/openforensics/meso4-0 results/runs/openforensics/meso4-1 "
+    "results/runs/openforensics/meso4-2 data/openforensics",
+    "real/photoshop-592-resolution.json": "python -m experiments resolution data/photoshop-592",
+    "real/photoshop-audit.json": "mesocore audit data/photoshop "
+    "--json results/real/photoshop-audit.json",
+    "real/photoshop-transfer.json": "python -m experiments transfer data/photoshop "
+    "data/openforensics",
+    "real/retouch-traces.json": "python -m experiments retouch-traces FOLDER",
+    "real/stylegan-ablation.json": "python -m experiments ablation data/stylegan",
+    "real/stylegan-audit.json": "mesocore audit data/stylegan "
+    "--json results/real/stylegan-audit.json",
+    "real/stylegan-transfer.json": "python -m experiments transfer data/stylegan "
+    "data/openforensics",
+    "synthfaces/01.json": "python scripts/course.py 01",
+    "synthfaces/02.json": "python scripts/course.py 02",
+    "synthfaces/03.json": "python scripts/course.py 03",
+    "synthfaces/04.json": "python scripts/course.py 04",
+    "synthfaces/05.json": "python scripts/course.py 05",
+    "synthfaces/06-card.md": "python scripts/course.py 06",
+    "synthfaces/06.json": "python scripts/course.py 06",
+    "synthfaces/ablation.json": "python -m experiments ablation synthfaces",
+    "synthfaces/build.json": "python benchmarks/build_time.py",
+    "synthfaces/dropout.json": "python -m experiments dropout synthfaces",
+    "synthfaces/generator.json": "python -m experiments generator-distance",
+    "synthfaces/meso4-seeds.json": "python -m experiments meso4-seeds synthfaces",
+    "synthfaces/robustness.json": "python -m experiments robustness runs/02-meso4 synthfaces",
+    "synthfaces/schedules.json": "python -m experiments schedules synthfaces",
+}
+
+
+def path(name: str) -> Path:
+    """Where a record lies: results/NAME."""
+    return runtime.project_root() / "results" / name
+
+
+def path_of(data: str | Path | AssembledSet, name: str, scale: Scale = FULL) -> Path:
+    """The record of an experiment on a set: synthfaces/NAME.json, or real/SET-NAME.json."""
+    if tiers.tier(data) == tiers.EMBEDDED:
+        return path(f"synthfaces/{name}.json")
+    return path(f"real/{scale.title(data)}-{name}.json")
+
+
+def command(name: str, *words: str) -> str:
+    """The command that a record names: with `name`, and the words that follow it."""
+    return shlex.join(["python", "-m", "experiments", name, *words])
+
+
+def write(where: Path, values: dict) -> None:
+    write_json(where, values)
+    print(f"written: {where}")
