@@ -29,6 +29,7 @@ from mesocore.core.runtime import fast, output_root
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 SITE = ROOT / "build" / "course"
+QUIET = ["--log-level=50"]  # for the kernel, which warns of its own transport
 BAR = "{desc}  cell {n_fmt} of {total_fmt}, {elapsed}  "
 COLOURS = 128  # of a picture in a committed notebook; what is in figures/ keeps all of its own
 
@@ -58,7 +59,7 @@ def run_chapter(source: Path, out: Path, parameters: dict | None = None) -> Path
             cwd=source.parent,
             kernel_name="python3",
             progress_bar=bar,
-            extra_arguments=["--log-level=50"],  # of the kernel, which warns of its own transport
+            extra_arguments=QUIET,
         )
     except PapermillExecutionError as error:
         first_line = error.source.strip().partition("\n")[0]
@@ -79,7 +80,9 @@ def run_in_place(source: Path) -> None:
     notebook = nbformat.read(source, as_version=4)
     resources = {"metadata": {"path": str(source.parent)}}
     try:
-        NotebookClient(notebook, record_timing=False, resources=resources).execute()
+        NotebookClient(
+            notebook, record_timing=False, resources=resources, extra_arguments=QUIET
+        ).execute()
     except CellExecutionError as error:
         raise ChapterError(f"{source.stem} stopped: {error.ename}: {error.evalue}") from error
     except DeadKernelError as error:
