@@ -25,8 +25,10 @@ def headline(results: Path) -> str:
         return NONE
     ensemble, kinds = (json.loads(path.read_text()) for path in paths)
     known = ensemble["data"]["path"]
-    tested = [(ensemble, known, ensemble["metrics"]["all"], paths[0]),
-              *((kinds, name, row, paths[1]) for name, row in kinds["rows"][known].items())]
+    tested = [
+        (ensemble, known, ensemble["metrics"]["all"], paths[0]),
+        *((kinds, name, row, paths[1]) for name, row in kinds["rows"][known].items()),
+    ]
     header = [f"detector, trained on {known}", "tested on", "ROC AUC", "seeds", "record"]
     rows = [[record["model"]["model"], f"{name}, {metrics['images']:,} images",
              _interval(metrics["roc_auc"]), ", ".join(map(str, record["seeds"])), _link(path)]
