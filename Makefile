@@ -54,7 +54,7 @@ lock: $(STAMP) ## write requirements.lock anew from pyproject.toml (add UPGRADE=
 	  --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
 
 results: $(STAMP) ## render the tables of README, RESULTS and data/README from results/
-	@$(PY) scripts/render_results.py
+	@PYTHONPATH=. $(PY) scripts/render_results.py
 
 clean: ## remove what was built (not data/, runs/ or .venv)
 	rm -rf build .pytest_cache .ruff_cache *.egg-info

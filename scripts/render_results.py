@@ -4,6 +4,7 @@ import json
 import sys
 from pathlib import Path
 
+from experiments.records import COMMANDS
 from mesocore.core.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -152,13 +153,20 @@ def _chosen_row(name: str, compared: int, record: dict, path: Path) -> list[str]
             f"{max(record['trivial_baseline'].values()):.3f}", _link(path)]  # fmt: skip
 
 
+def commands(results: Path) -> str:
+    """Every record and the command that makes it now, whatever name of it the record holds."""
+    rows = [[f"[{name}](results/{name})", f"`{command}`"] for name, command in COMMANDS.items()
+            if (results / name).exists()]  # fmt: skip
+    return _markdown(["record", "command"], rows)
+
+
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
 TABLES = {"README.md": {"headline": headline},
           "RESULTS.md": {"results": table, "ablation": ablation, "pruning": pruning,
-                         "generalisation": generalisation, "small": small},
+                         "generalisation": generalisation, "small": small, "commands": commands},
           "data/README.md": {"builds": builds, "distances": distances, "scale": scale}}  # fmt: skip
 
 

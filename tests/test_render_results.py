@@ -83,7 +83,7 @@ def test_what_a_page_links_to_is_there(path):
             assert section in anchors, target
 
 
-def test_every_record_is_listed_with_a_command():
+def test_every_record_is_listed_with_its_command():
     listed = set(re.findall(r"\]\((results/[^)]+\.json)\)", TEXTS["RESULTS.md"].split("\n## ")[-1]))
     root = render_results.ROOT
     records = [*root.glob("results/*.json"), *root.glob("results/*/*.json")]
