@@ -1,6 +1,6 @@
 # Every target sets up what it needs. A fresh machine needs only Python >= 3.11, git and make.
 .DEFAULT_GOAL := help
-.PHONY: help setup course lab notebooks figures test lock doctor readme clean
+.PHONY: help setup course lab notebooks figures test lock doctor results clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -36,28 +36,26 @@ lab: $(STAMP) ## open the chapters in JupyterLab
 	@$(PY) -m jupyter lab --notebook-dir=notebooks
 
 notebooks: $(STAMP) ## run every chapter in place, so that its outputs can be committed
-	@$(PY) -m jupyter nbconvert --to notebook --execute --inplace \
-	  --ExecutePreprocessor.record_timing=False notebooks/[0-9][0-9]_*.ipynb
-	@$(PY) scripts/shrink_pictures.py notebooks/[0-9][0-9]_*.ipynb
+	@$(PY) scripts/course.py --in-place
 
 figures: $(STAMP) ## make every figure anew in figures/, and say what changed
 	@$(PY) scripts/remake_figures.py
 
-test: $(STAMP) ## lint, unit tests, notebooks, exercises
+test: $(STAMP) ## lint, and test the package, notebooks and exercises
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n $(JOBS) --dist loadscope  # no core waits in a loop
 
-doctor: $(STAMP) ## check this machine: OK or FAIL per requirement, and the way out
+doctor: $(STAMP) ## check this machine: OK or FAIL per requirement, and the fix
 	@$(PY) -P mesocore/doctor.py
 
 lock: $(STAMP) ## write requirements.lock anew from pyproject.toml (add UPGRADE=--upgrade for new versions)
 	@$(PY) -m uv pip compile --quiet $(UPGRADE) --universal --generate-hashes --extra course \
 	  --no-emit-index-url --python-version 3.11 pyproject.toml -o requirements.lock
 
-readme: $(STAMP) ## render the tables of the READMEs from results/
-	@$(PY) scripts/readme.py
+results: $(STAMP) ## render the tables of README, RESULTS and data/README from results/
+	@PYTHONPATH=. $(PY) scripts/render_results.py
 
 clean: ## remove what was built (not data/, runs/ or .venv)
 	rm -rf build .pytest_cache .ruff_cache *.egg-info
-	find mesocore scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find benchmarks experiments mesocore scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""Checks a machine against what the course needs; each FAIL names the way out.
+"""Checks a machine against what the course needs; each FAIL names its fix.
 
 Nothing that can be broken is imported before it is checked, so `python -P mesocore/doctor.py`
 (`make doctor`) gives its answer where `import mesocore` fails.
@@ -23,20 +23,20 @@ REINSTALL = "remove .venv and run `make setup`"
 
 @dataclass(frozen=True)
 class Check:
-    """One requirement: whether it holds, what was found and, where it fails, the way out."""
+    """One requirement: whether it holds, what was found and, where it fails, the fix."""
 
     name: str
     ok: bool
     found: str
-    way_out: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
         line = f"{'OK  ' if self.ok else 'FAIL'}  {self.name}: {self.found}"
-        return line if self.ok else f"{line}\n      way out: {self.way_out}"
+        return line if self.ok else f"{line}\n      fix: {self.fix}"
 
 
 def doctor(root: Path | None = None) -> list[Check]:
-    """Every check, in the order in which a reader should mend things.
+    """Every check, in the order in which a reader should fix things.
 
     `root` is the folder that holds data/ and results/: the project's unless given.
     """
@@ -53,7 +53,7 @@ def doctor(root: Path | None = None) -> list[Check]:
 
 
 def to_text(checks: list[Check]) -> str:
-    """One line a check, the way out under each FAIL, and a summary."""
+    """One line per check, the fix under each FAIL, and a summary."""
     failed = sum(not check.ok for check in checks)
     summary = f"{failed} of {len(checks)} checks failed" if failed else "all is well"
     return "\n".join([*map(str, checks), summary])
@@ -148,8 +148,8 @@ def writable(folder: Path) -> Check:
             pass
     except OSError as error:
         reason = error.strerror or str(error)
-        way_out = f"make it a folder that {_user()} may write to, or set MESO_HOME to one"
-        return Check(f"{folder.name}/ writable", False, f"{folder}: {reason}", way_out)
+        fix = f"make it a folder that {_user()} may write to, or set MESO_HOME to one"
+        return Check(f"{folder.name}/ writable", False, f"{folder}: {reason}", fix)
     return Check(f"{folder.name}/ writable", True, str(folder))
 
 

@@ -2,10 +2,13 @@
 
 Each chapter of notebooks/ runs through papermill into build/course/ and becomes a page there;
 build/course/index.html lists them all. Without arguments every chapter is run. FAST=1 runs the
-short versions, whose figures and results go to build/fast.
+short versions, whose figures and results go to build/fast. `--in-place` runs them where they are
+instead, for outputs that are to be committed (`make notebooks`).
 """
 
 import argparse
+import base64
+import io
 import json
 import shutil
 import sys
@@ -15,8 +18,10 @@ from pathlib import Path
 import nbformat
 import pages
 import papermill
-from nbclient.exceptions import DeadKernelError
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
+from PIL import Image
 
 from mesocore.core.files import write_text
 from mesocore.core.runtime import fast, output_root
@@ -24,7 +29,9 @@ from mesocore.core.runtime import fast, output_root
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 SITE = ROOT / "build" / "course"
+QUIET = ["--log-level=50"]  # for the kernel, which warns of its own transport
 BAR = "{desc}  cell {n_fmt} of {total_fmt}, {elapsed}  "
+COLOURS = 128  # of a picture in a committed notebook; what is in figures/ keeps all of its own
 
 
 class ChapterError(Exception):
@@ -52,7 +59,7 @@ def run_chapter(source: Path, out: Path, parameters: dict | None = None) -> Path
             cwd=source.parent,
             kernel_name="python3",
             progress_bar=bar,
-            extra_arguments=["--log-level=50"],  # of the kernel, which warns of its own transport
+            extra_arguments=QUIET,
         )
     except PapermillExecutionError as error:
         first_line = error.source.strip().partition("\n")[0]
@@ -61,11 +68,65 @@ def run_chapter(source: Path, out: Path, parameters: dict | None = None) -> Path
             f"{error.ename}: {error.evalue}"
         ) from error
     except DeadKernelError as error:
-        raise ChapterError(
-            f"{source.stem} stopped: its process died, as it does when memory runs out; close "
-            "other programs, or run the short version with FAST=1"
-        ) from error
+        raise _died(source) from error
     return target
+
+
+def run_in_place(source: Path) -> None:
+    """Executes a notebook where it is and keeps its outputs, with small pictures and no times.
+
+    Raises `ChapterError` if a cell fails; the file then stays as it was.
+    """
+    notebook = nbformat.read(source, as_version=4)
+    resources = {"metadata": {"path": str(source.parent)}}
+    try:
+        NotebookClient(
+            notebook, record_timing=False, resources=resources, extra_arguments=QUIET
+        ).execute()
+    except CellExecutionError as error:
+        raise ChapterError(f"{source.stem} stopped: {error.ename}: {error.evalue}") from error
+    except DeadKernelError as error:
+        raise _died(source) from error
+    shrink_pictures(notebook)
+    nbformat.write(notebook, source)
+
+
+def run_all_in_place(wanted: list[Path]) -> list[str]:
+    """`run_in_place` for each of them; returns the errors, one line each."""
+    errors = []
+    for number, source in enumerate(wanted, start=1):
+        print(f"[{number}/{len(wanted)}] {source.stem} ...", flush=True)
+        try:
+            run_in_place(source)
+        except ChapterError as error:
+            errors.append(str(error))
+    return errors
+
+
+def shrink_pictures(notebook: nbformat.NotebookNode) -> None:
+    """Leaves each picture in the outputs `COLOURS` colours of its own, if that makes it smaller.
+
+    Contact sheets of photographs are large as PNG, and that many are enough to read one by.
+    """
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                output.data["image/png"] = _shrunk(output.data["image/png"])
+
+
+def _shrunk(png: str) -> str:
+    """The base64 of a PNG, or of the same picture in fewer colours: whichever is shorter."""
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    small = io.BytesIO()
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    return min(png, base64.b64encode(small.getvalue()).decode(), key=len)
+
+
+def _died(source: Path) -> ChapterError:
+    return ChapterError(
+        f"{source.stem} stopped: its process died, as it does when memory runs out; close "
+        "other programs, or run the short version with FAST=1"
+    )
 
 
 def build(wanted: list[Path], chapters: list[Path], out: Path) -> list[str]:
@@ -136,15 +197,20 @@ def choose(asked: list[str], chapters: list[Path]) -> list[Path]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("chapter", nargs="*", help="01, 02, ...; all unless given")
+    parser.add_argument("--in-place", action="store_true", help="into the notebooks, no pages")
+    arguments = parser.parse_args()
     chapters = find_chapters()
-    wanted = choose(parser.parse_args().chapter, chapters)
-    errors = build(wanted, chapters, SITE)
+    wanted = choose(arguments.chapter, chapters)
+    if arguments.in_place:
+        errors, where, done = run_all_in_place(wanted), NOTEBOOKS, f"Outputs are in {NOTEBOOKS}"
+    else:
+        errors, where, done = build(wanted, chapters, SITE), SITE, f"Open {SITE / 'index.html'}"
     for error in errors:
         print(f"course: {error}", file=sys.stderr)
     if errors:
-        print(f"course: what ran so far is in {SITE}", file=sys.stderr)
+        print(f"course: what ran so far is in {where}", file=sys.stderr)
         return 1
-    print(f"Open {SITE / 'index.html'}")
+    print(done)
     return 0
 
 

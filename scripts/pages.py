@@ -65,7 +65,7 @@ def mathml(latex: str, display: str) -> str:
     """LaTeX to a `<math>` element. Raises ValueError naming the formula if it cannot be read."""
     try:
         element = latex_to_mathml(latex.strip(), display=display)
-    except Exception as error:  # latex2mathml has a class of its own for each way to be wrong
+    except Exception as error:  # latex2mathml raises a class of its own per error
         raise ValueError(f"formula {latex.strip()!r}: {type(error).__name__} {error}") from error
     return element.replace("<math ", f'<math alttext="{escape(latex.strip())}" ', 1)
 

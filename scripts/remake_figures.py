@@ -31,7 +31,7 @@ def read_manifest(folder: Path) -> dict:
     return json.loads(file.read_text()) if file.exists() else {}
 
 
-def sweep(folder: Path, chapters: set[str], made: set[str]) -> list[str]:
+def remove_stale(folder: Path, chapters: set[str], made: set[str]) -> list[str]:
     """Removes figures of `chapters` that are not among `made`, and files that belong to none.
 
     A figure is in the manifest and has both endings. Returns the names of the files that are gone.
@@ -68,7 +68,7 @@ def remake(wanted: list[Path], folder: Path, run=run_chapter) -> dict[str, list[
             raise ChapterError(
                 f"figure {name} has no PNG or no PDF; save it with plots.save_figure"
             )
-    gone = sweep(folder, {source.stem[:2] for source in wanted}, made)
+    gone = remove_stale(folder, {source.stem[:2] for source in wanted}, made)
     after = hashes(folder)
     return {"new": [name for name in after if name not in before],
             "changed": [name for name in after if name in before and after[name] != before[name]],

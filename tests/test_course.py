@@ -1,5 +1,7 @@
 """The site: every chapter a page that stands alone, linked, readable without a network."""
 
+import base64
+import io
 import json
 import re
 import subprocess
@@ -9,10 +11,13 @@ from html.parser import HTMLParser
 import course
 import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pages
 import pytest
+from PIL import Image
 
 from mesocore.course import plots
+from tests.conftest import picture
 from tests.sample_notebook import sample
 
 FETCHING = {"src", "srcset", "data", "poster", "action", "formaction", "background", "xlink:href"}
@@ -175,6 +180,46 @@ def test_chapters_are_chosen_by_how_their_names_start(tmp_path):
     first, second = tmp_path / "01_a.ipynb", tmp_path / "02_b.ipynb"
     assert course.choose([], [first, second]) == [first, second]
     assert course.choose(["02"], [first, second]) == [second]
+
+
+def png(image: Image.Image) -> str:
+    data = io.BytesIO()
+    image.save(data, "PNG")
+    return base64.b64encode(data.getvalue()).decode()
+
+
+def test_a_photograph_shrinks_and_a_second_time_changes_nothing():
+    image = picture(3, 128)
+    output = nbformat.v4.new_output("display_data", data={"image/png": png(image)})
+    cell = nbformat.v4.new_code_cell("1", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 1"), cell])
+    course.shrink_pictures(notebook)
+    small = output.data["image/png"]
+    assert len(small) < 0.6 * len(png(image))
+    shown = Image.open(io.BytesIO(base64.b64decode(small))).convert("RGB")
+    assert np.abs(np.asarray(shown).astype(int) - np.asarray(image)).mean() < 12
+    course.shrink_pictures(notebook)
+    assert output.data["image/png"] == small
+
+
+def test_a_chapter_run_in_place_keeps_its_outputs_and_no_times(tmp_path, monkeypatch):
+    monkeypatch.setenv("MESO_HOME", str(tmp_path))  # where its record goes
+    path = write_sample(tmp_path / "01_a.ipynb")
+    course.run_in_place(path)
+    first = path.read_bytes()
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    assert any("42" in str(cell.outputs) for cell in cells)
+    assert all("execution" not in cell.metadata for cell in cells)
+    assert b"papermill" not in first
+
+
+def test_a_chapter_that_stops_in_place_stays_as_it_was(tmp_path):
+    path = write_sample(tmp_path / "01_a.ipynb", sources={2: "1 / 0"})
+    before = path.read_bytes()
+    (error,) = course.run_all_in_place([path])
+    assert error == "01_a stopped: ZeroDivisionError: division by zero"
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("markdown", [r"$\frac{1}{$", r"$$\left( x$$"])

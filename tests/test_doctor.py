@@ -1,4 +1,4 @@
-"""`doctor` on this machine, and what it says of each kind of broken one."""
+"""`doctor` on this machine, and the fix that it names for each kind of broken one."""
 
 import subprocess
 import sys
@@ -21,22 +21,22 @@ def test_this_machine_is_well(tmp_path):
 def test_old_python_fails_and_says_what_to_install():
     check = doctor.python((3, 10, 14))
     assert not check.ok
-    assert str(check).startswith("FAIL  Python: 3.10.14, needs >= 3.11\n      way out: install")
+    assert str(check).startswith("FAIL  Python: 3.10.14, needs >= 3.11\n      fix: install")
 
 
 @pytest.mark.parametrize(
-    ("requirement", "found", "way_out"),
+    ("requirement", "found", "fix"),
     [
         ("no-such-package>=2", "missing, needs >=2", "make setup"),
         ("numpy>=999", "needs >=999", ".venv"),
         ("numpy<1", "needs <1", ".venv"),
     ],
 )
-def test_a_missing_or_wrong_package_fails(requirement, found, way_out):
+def test_a_missing_or_wrong_package_fails(requirement, found, fix):
     (check,) = doctor.packages([requirement])
     assert not check.ok
     assert found in check.found
-    assert way_out in check.way_out
+    assert fix in check.fix
 
 
 def test_packages_of_another_extra_are_not_asked_for():
@@ -48,7 +48,7 @@ def test_a_torchvision_of_another_torch_fails(monkeypatch):
     check = doctor.torch_and_torchvision()
     assert not check.ok
     assert "torchvision" in check.found
-    assert "make setup" in check.way_out
+    assert "make setup" in check.fix
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "two", ""])
@@ -56,7 +56,7 @@ def test_a_thread_count_that_is_none_fails(monkeypatch, value):
     monkeypatch.setenv("MESO_THREADS", value)
     check = doctor.threads()
     assert not check.ok
-    assert f"MESO_THREADS={value!r}" in check.way_out
+    assert f"MESO_THREADS={value!r}" in check.fix
 
 
 def test_no_gpu_is_no_failure(monkeypatch):
@@ -72,7 +72,7 @@ def test_a_full_disk_fails(monkeypatch, tmp_path):
     check = doctor.disk(tmp_path)
     assert not check.ok
     assert check.found == "1.0 GB free, needs 2 GB"
-    assert "MESO_HOME" in check.way_out
+    assert "MESO_HOME" in check.fix
 
 
 def test_a_file_in_place_of_a_folder_fails(tmp_path):

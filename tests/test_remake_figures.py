@@ -78,7 +78,7 @@ def test_a_committed_figure_is_what_its_record_gives(tmp_path):
     assert compare_images(str(committed), str(made), tol=5) is None
 
 
-def test_a_sweep_figure_has_a_panel_a_sweep(tmp_path):
+def test_a_sweep_figure_has_one_panel_per_sweep(tmp_path):
     level = {"level": 0, **{m: {"value": 0.9, "low": 0.8, "high": 1.0} for m in robustness.METRICS}}
     record = {"sweeps": {name: {"unit": "x", "levels": [level, level | {"level": 2}]}
                          for name in ("blur", "noise")}}  # fmt: skip

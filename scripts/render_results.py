@@ -1,9 +1,10 @@
-"""Renders the tables of README.md and data/README.md from results/: `make readme`."""
+"""Renders the tables of README.md, RESULTS.md and data/README.md from results/: `make results`."""
 
 import json
 import sys
 from pathlib import Path
 
+from experiments.records import COMMANDS
 from mesocore.core.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -14,7 +15,26 @@ METRICS = {
 }
 PRUNED = ("before", "dense", "global-0.2", "global-0.5", "global-0.8", "global-0.9",
           "structured-0.5", "structured-0.8")  # fmt: skip
+KINDS = "generalisation"  # the record of one forgery against the others
 NONE = "Nothing has been measured yet."
+
+
+def headline(results: Path) -> str:
+    """The recommended detector on the forgery that it knows, and Meso-4 on that one and others."""
+    paths = [results / "real" / f"{name}.json" for name in ("openforensics-ensemble", KINDS)]
+    if not all(path.exists() for path in paths):
+        return NONE
+    ensemble, kinds = (json.loads(path.read_text()) for path in paths)
+    known = ensemble["data"]["path"]
+    tested = [
+        (ensemble, known, ensemble["metrics"]["all"], paths[0]),
+        *((kinds, name, row, paths[1]) for name, row in kinds["rows"][known].items()),
+    ]
+    header = [f"detector, trained on {known}", "tested on", "ROC AUC", "seeds", "record"]
+    rows = [[record["model"]["model"], f"{name}, {metrics['images']:,} images",
+             _interval(metrics["roc_auc"]), ", ".join(map(str, record["seeds"])), _link(path)]
+            for record, name, metrics, path in tested]  # fmt: skip
+    return _markdown(header, rows)
 
 
 def table(results: Path) -> str:
@@ -28,7 +48,7 @@ def table(results: Path) -> str:
 
 
 def builds(results: Path) -> str:
-    """Time and memory of building the embedded set, a row a size."""
+    """Time and memory of building the embedded set, one row per size."""
     path = results / "synthfaces" / "build.json"
     rows = json.loads(path.read_text())["builds"] if path.exists() else []
     header = ["images", "seconds", "seconds per 1,000", "largest process, MiB"]
@@ -45,7 +65,7 @@ def distances(results: Path) -> str:
 
 def generalisation(results: Path) -> str:
     """ROC AUC on real faces by the set that a network was trained on (rows) and tested on."""
-    path = results / "real" / "generalisation.json"
+    path = results / "real" / f"{KINDS}.json"
     rows = json.loads(path.read_text())["rows"] if path.exists() else {}
     columns = list(next(iter(rows.values()), {}))
     cells = [[name, *(_interval(row[c]["roc_auc"]) for c in columns)] for name, row in rows.items()]
@@ -133,12 +153,20 @@ def _chosen_row(name: str, compared: int, record: dict, path: Path) -> list[str]
             f"{max(record['trivial_baseline'].values()):.3f}", _link(path)]  # fmt: skip
 
 
+def commands(results: Path) -> str:
+    """Every record and the command that makes it now, whatever name of it the record holds."""
+    rows = [[f"[{name}](results/{name})", f"`{command}`"] for name, command in COMMANDS.items()
+            if (results / name).exists()]  # fmt: skip
+    return _markdown(["record", "command"], rows)
+
+
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-TABLES = {"README.md": {"results": table, "ablation": ablation, "pruning": pruning,
-                        "generalisation": generalisation, "small": small},
+TABLES = {"README.md": {"headline": headline},
+          "RESULTS.md": {"results": table, "ablation": ablation, "pruning": pruning,
+                         "generalisation": generalisation, "small": small, "commands": commands},
           "data/README.md": {"builds": builds, "distances": distances, "scale": scale}}  # fmt: skip
 
 
@@ -183,7 +211,7 @@ def _difference(gap: dict) -> str:
 
 def markers(name: str) -> tuple[str, str]:
     """The lines between which a table stands."""
-    start = f"<!-- {name}: rendered by `make readme`, do not edit -->"
+    start = f"<!-- {name}: rendered by `make results`, do not edit -->"
     return start, f"<!-- end of {name} -->"
 
 
