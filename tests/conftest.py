@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from mesocore.course import plots
+from tests.random_moment import moments  # noqa: F401 (a fixture for all)
 
 PER_CLASS = 60
 

@@ -20,7 +20,8 @@ HEADINGS = (
 PARAMETERS = {"DATA", "FAST", "SEED"}
 MOST_PARAMETERS = 6
 MOST_BYTES = 1_000_000
-MEDIAN_LINES, MOST_LINES = 8, 25
+MEDIAN_LINES, MOST_LINES, FIRST_LINES = 8, 25, 8
+READS_FAST = re.compile(r"\bfast\(\)|\bChapter\([^)]*\bFAST\b")
 OWN_PATH = re.compile(r"(?<![\w.])/(?:home|root|Users|tmp|work|private|mnt)/\S*|\b[A-Z]:\\\\?Users")
 
 
@@ -75,8 +76,8 @@ def parameters(notebook: NotebookNode) -> Iterator[str]:
     yield from (f"no parameter {name}" for name in sorted(PARAMETERS - names))
     if len(names) > MOST_PARAMETERS:
         yield f"{len(names)} parameters, should be at most {MOST_PARAMETERS}"
-    if not any(re.search(r"\bfast\(\)", cell.source) for cell in code_cells(notebook)):
-        yield "FAST is not read from the environment: `FAST = FAST or fast()`"
+    if not any(READS_FAST.search(cell.source) for cell in code_cells(notebook)):
+        yield "FAST is not read from the environment: `Chapter(NUMBER, DATA, FAST, SEED)` does"
 
 
 def _is_literal(statement: ast.Assign | ast.AnnAssign) -> bool:
@@ -125,6 +126,9 @@ def short_cells(notebook: NotebookNode) -> Iterator[str]:
         yield f"the median code cell has {median(lengths)} lines, at most {MEDIAN_LINES}"
     if max(lengths) > MOST_LINES:
         yield f"a code cell has {max(lengths)} lines, at most {MOST_LINES}"
+    first = next(c for c in code_cells(notebook) if "parameters" not in c.metadata.get("tags", []))
+    if (lines := len(first.source.splitlines())) > FIRST_LINES:
+        yield f"the first code cell has {lines} lines, at most {FIRST_LINES}"
 
 
 def checked_cells(notebook: NotebookNode) -> Iterator[str]:
@@ -138,9 +142,7 @@ def checked_cells(notebook: NotebookNode) -> Iterator[str]:
 
 def last_cell(notebook: NotebookNode) -> Iterator[str]:
     source = "\n".join(cell.source for cell in code_cells(notebook)[-2:])
-    if "assert" not in source:
-        yield "the last cells assert nothing"
-    if "results" not in source:
+    if "results" not in source and "chapter.record(" not in source:
         yield "the last cells write no results file"
 
 

@@ -31,7 +31,6 @@ FOLDED = """<details><summary>Answer</summary>
 LAST = """import json
 from mesocore.core.runtime import output_root
 
-assert SEED >= 0
 results = output_root(FAST) / "results" / "synthfaces"
 results.mkdir(parents=True, exist_ok=True)
 _ = (results / "01.json").write_text(json.dumps({"fast": FAST}))"""

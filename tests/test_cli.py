@@ -187,9 +187,10 @@ def test_ctrl_c_ends_a_training_process_with_one_line_and_130(work):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not (work / "stopped/history.csv").exists() and training.poll() is None:
+    while not (work / "stopped/tensorboard").exists() and training.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+    time.sleep(0.2)  # into the first epoch
     training.send_signal(signal.SIGINT)
     _, said = training.communicate(timeout=120)
     assert training.returncode == 130

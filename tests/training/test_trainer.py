@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from mesocore.nets.detector import load_detector
 from mesocore.nets.models import CHOSEN, build
 from mesocore.training import distributed, loop, schedule, trainer
 from mesocore.training.config import TrainConfig
+from tests import victims
 from tests.factories import assembled_set
 
 EPOCH_SECONDS = 0.5  # of a run here, roughly
@@ -194,36 +192,25 @@ def test_low_precision_learns_as_well_and_keeps_full_weights(faces, tmp_path):
 
 @pytest.mark.parametrize("time_of_three", range(3))
 def test_killed_at_a_random_moment_and_resumed_equals_uninterrupted(
-    time_of_three, run, faces, tmp_path
+    time_of_three, run, faces, tmp_path, moments
 ):
-    moment = np.random.default_rng().uniform(0, 4)  # 1.5: in the middle of the second epoch
-    print(f"killed at {moment}")  # which pytest shows if what follows fails
+    moment = moments.uniform(0, 4)  # 1.5: in the middle of the second epoch
+    print(f"killed at {moment}")
     out = tmp_path / "killed"
-    script = (
-        "from tests.training.test_trainer import Path, settings, trainer\n"
-        f"trainer.train(settings(Path({str(faces)!r})), Path({str(out)!r}))"
-    )
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=root)
-    _wait_for(out, int(moment), process)
+    victim = victims.start(trainer.train, settings(faces), out)
+    victims.wait_until(lambda: _epochs(out) >= int(moment), victim)
     time.sleep(EPOCH_SECONDS * (moment % 1))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    if (out / "config.json").exists():
-        trainer.train(settings(faces), out, resume=True)
-    else:
-        trainer.train(settings(faces), out)
+    victims.kill(victim)
+    trainer.train(settings(faces), out, resume=(out / "config.json").exists())
     same_files(run, out)
 
 
-def _wait_for(out: Path, epochs: int, process: subprocess.Popen) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
-        history = out / "history.csv"
-        done = len(pd.read_csv(history)) if history.exists() else 0
-        if done >= epochs and (out / "config.json").exists():
-            return
-        time.sleep(0.002)
+def _epochs(out: Path) -> int:
+    """Epochs that a run has ended; -1 before it has begun."""
+    history = out / "history.csv"
+    if history.exists():
+        return len(pd.read_csv(history))
+    return 0 if (out / "config.json").exists() else -1
 
 
 def test_the_logs_have_every_epoch_once_wherever_it_was_killed(run, faces, tmp_path):
