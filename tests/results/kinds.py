@@ -9,7 +9,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Loose = dict[str, object]  # what one chapter or benchmark alone writes and reads
-Seeds = list[Count]
+Seeds = list[Count | str]  # "0+1+2": of an ensemble of these
 Baseline = dict[Literal["header", "colour", "spectrum", "together"], Share]
 
 
@@ -101,7 +101,7 @@ class Record(Strict):
 class Evaluation(Record):
     model: Config
     data: Data
-    seeds: list[Count | str]  # "0+1+2": of an ensemble of these
+    seeds: Seeds
     threshold: Threshold
     temperature: Positive | list[Positive]
     metrics: Sections
@@ -170,7 +170,7 @@ class Comparison(Record):
 
     @model_validator(mode="after")
     def rows_are_against_one_of_them(self):
-        assert self.baseline in self.rows
+        assert self.baseline in self.rows, "the baseline is no row"
         return self
 
 
