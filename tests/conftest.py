@@ -1,7 +1,9 @@
 """Fixtures that several tests share: generated photographs, and real faces where there are any."""
 
+import functools
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -10,6 +12,10 @@ import pytest
 from PIL import Image
 
 from mesocore.course import plots
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
+from tests.factories import assembled_set
+from tests.random_moment import moments  # noqa: F401 (a fixture for all)
 
 PER_CLASS = 60
 
@@ -59,6 +65,28 @@ def real_faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for image in sorted((Path(given) / "openforensics" / label).iterdir())[:PER_CLASS]:
             shutil.copy(image, folder / image.name)
     return root
+
+
+@pytest.fixture(scope="session")
+def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An assembled 64 px set of 40 images of each class, for tests that only read it."""
+    return assembled_set(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def small_run(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Gives the run of a model and seed on `small_set`, two epochs, trained once a session.
+
+    For tests that only read it.
+    """
+
+    @functools.cache
+    def run(model: str = "meso4", seed: int = 0) -> Path:
+        out = tmp_path_factory.mktemp("run") / f"{model}-{seed}"
+        trainer.train(TrainConfig(model, str(small_set), 2, 64, 8, seed=seed), out)
+        return out
+
+    return run
 
 
 @pytest.fixture

@@ -3,23 +3,15 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
+import signal
+import time
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from mesocore import cli
 from mesocore.training import trainer
+from tests.commands import mesocore, process
 from tests.factories import write_images
-
-
-def mesocore(*arguments: object, path: Path | None = None) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "mesocore", *map(str, arguments)]
-    variables = os.environ | ({"PYTHONPATH": str(path)} if path else {})
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=variables)
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +120,10 @@ def test_predict_reports_a_bad_image_by_its_exit_status(work):
 
 def test_the_doctor_speaks_where_torch_is_broken(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('broken on purpose')")
-    done = mesocore("doctor", path=tmp_path)
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "FAIL" in done.stdout and "OK" in done.stdout
+    doctor = process("doctor", path=tmp_path)
+    said, complaint = doctor.communicate(timeout=300)
+    assert doctor.returncode == 1 and "Traceback" not in complaint
+    assert "FAIL" in said and "OK" in said
 
 
 @pytest.mark.parametrize(
@@ -182,7 +175,33 @@ def test_an_interruption_is_one_line_that_says_how_to_go_on(monkeypatch, tmp_pat
         raise KeyboardInterrupt("interrupted in epoch 3 of 9; --resume goes on")
 
     monkeypatch.setattr(trainer, "train", interrupted)
-    command = ["train", "meso4", "--data", "set", "--out", str(tmp_path / "run")]
-    done = CliRunner().invoke(cli.typer_app, command)
-    assert done.exit_code == 130
+    done = mesocore("train", "meso4", "--data", "set", "--out", tmp_path / "run")
+    assert done.returncode == 130
     assert done.stderr == "mesocore: interrupted in epoch 3 of 9; --resume goes on\n"
+
+
+def test_ctrl_c_ends_a_training_process_with_one_line_and_130(work):
+    training = process(
+        "train", "meso4", "--data", work / "set", "--out", work / "stopped",
+        "--epochs", 2000, "--size", 64, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not (work / "stopped/tensorboard").exists() and training.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    time.sleep(0.2)  # into the first epoch
+    training.send_signal(signal.SIGINT)
+    _, said = training.communicate(timeout=120)
+    assert training.returncode == 130
+    assert said.startswith("mesocore: interrupted in epoch ") and "--resume" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_pipe_that_nobody_reads_any_more_is_no_traceback(work):
+    """As in `mesocore predict RUN FOLDER --csv | head -1`."""
+    predicting = process("predict", work / "run", work / "raw" / "real", "--csv")
+    predicting.stdout.close()
+    said = predicting.stderr.read()
+    predicting.wait(timeout=120)
+    assert predicting.returncode != 0 and "Traceback" not in said

@@ -7,6 +7,7 @@ import tomllib
 
 import pytest
 from packaging.requirements import Requirement
+from setuptools import find_packages
 
 from mesocore.core.runtime import project_root
 
@@ -66,6 +67,14 @@ def test_make_lock_runs_the_command_in_the_header_of_the_lock():
     command = " ".join(printed.replace("\\\n", " ").split()).partition("-m uv pip compile")[2]
     assert command
     assert set(UV_HEADER.split()[3:]) <= set(command.split())
+
+
+def test_every_package_of_mesocore_is_installed():
+    """Not only what is listed: an installed copy lacks what is found in no list."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    found = set(find_packages(str(ROOT), include=settings["packages"]["find"]["include"]))
+    modules = (ROOT / "mesocore").rglob("*.py")
+    assert found == {".".join(path.parent.relative_to(ROOT).parts) for path in modules}
 
 
 def test_every_target_of_the_makefile_is_in_its_help():

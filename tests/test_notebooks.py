@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -11,24 +12,52 @@ import papermill
 import pytest
 from course import ChapterError, find_chapters, run_chapter
 
-from mesocore.core.runtime import output_root
+from mesocore.core.runtime import output_root, project_root
+from tests.checked_outputs import SANITIZE, checked_outputs
 from tests.notebook_rules import PARAMETERS, problems
 from tests.sample_notebook import sample
 
 CHAPTERS = find_chapters()
-SANITIZE = Path(__file__).parent / "nbval_sanitize.cfg"
+CLAIMS = Path(__file__).parent / "course"
+REPEATED = "03"  # trains, and takes the least time of those that do
 each_chapter = pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+
+
+class Execution:
+    """The short version of a chapter, run once: its notebook, and when it began."""
+
+    def __init__(self, chapter: Path, folder: Path):
+        self.number, self.out = chapter.stem[:2], output_root(True)
+        self.began = time.time_ns()
+        source = with_claims(chapter, folder / "source")
+        self.path = run_chapter(source, folder / "executed", {"FAST": True})
+        self.notebook = nbformat.read(self.path, as_version=4)
+
+    def written(self, pattern: str) -> list[Path]:
+        """The files below the output folder that it wrote, sorted."""
+        files = sorted(self.out.glob(pattern))
+        return [file for file in files if file.stat().st_mtime_ns >= self.began]
+
+
+def with_claims(chapter: Path, folder: Path) -> Path:
+    """A copy of the chapter whose last cell is what must hold at the end of any run of it."""
+    notebook = nbformat.read(chapter, as_version=4)
+    claims = CLAIMS / f"claims_{chapter.stem[:2]}.py"
+    notebook.cells.append(nbformat.v4.new_code_cell(claims.read_text()))
+    folder.mkdir()
+    nbformat.write(notebook, folder / chapter.name)
+    return folder / chapter.name
 
 
 @pytest.fixture(scope="module")
 def run_fast(tmp_path_factory):
-    """Runs a chapter with FAST=True, once a module; returns the executed copy."""
+    """Runs a chapter with FAST=True, once a module."""
     done = {}
 
-    def run(path: Path) -> Path:
-        if path not in done:
-            done[path] = run_chapter(path, tmp_path_factory.mktemp("runs"), {"FAST": True})
-        return done[path]
+    def run(chapter: Path) -> Execution:
+        if chapter not in done:
+            done[chapter] = Execution(chapter, tmp_path_factory.mktemp(chapter.stem))
+        return done[chapter]
 
     return run
 
@@ -54,21 +83,31 @@ def test_chapter_keeps_the_rules(chapter):
 @each_chapter
 def test_chapter_runs_fast_and_writes_its_results(chapter, run_fast):
     assert set(papermill.inspect_notebook(str(chapter))) >= PARAMETERS
-    results = output_root(True) / "results" / "synthfaces" / f"{chapter.stem[:2]}.json"
-    results.unlink(missing_ok=True)
-    run_fast(chapter)
+    done = run_fast(chapter)
+    (results,) = done.written(f"results/synthfaces/{done.number}.json")
     assert json.loads(results.read_text())
 
 
 @each_chapter
-def test_chapter_shows_what_is_committed(chapter):
-    done = nbval(chapter, "--nbval-lax")
-    assert done.returncode == 0, done.stdout
+def test_chapter_draws_every_figure_that_is_committed_in_both_formats(chapter, run_fast):
+    done = run_fast(chapter)
+    drawn = {path.name for path in done.written(f"figures/{done.number}-*")}
+    committed = project_root().glob(f"figures/{done.number}-*")
+    assert drawn == {path.name for path in committed}
+    assert {Path(name).suffix for name in drawn} == {".png", ".pdf"}
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS[:1], ids=lambda path: path.stem)
+@each_chapter
+def test_chapter_shows_what_is_committed(chapter, run_fast):
+    committed = checked_outputs(nbformat.read(chapter, as_version=4))
+    assert committed and checked_outputs(run_fast(chapter).notebook) == committed
+
+
+@pytest.mark.parametrize(
+    "chapter", [c for c in CHAPTERS if c.stem.startswith(REPEATED)], ids=lambda path: path.stem
+)
 def test_chapter_repeats_itself_to_the_last_digit(chapter, run_fast):
-    done = nbval(run_fast(chapter), "--nbval")
+    done = nbval(run_fast(chapter).path, "--nbval")
     assert done.returncode == 0, done.stdout
 
 
@@ -115,6 +154,9 @@ def test_a_checked_cell_that_shows_something_else_fails(executed_sample, tmp_pat
     done = nbval(path, "--nbval-lax", MESO_HOME=str(tmp_path))
     assert done.returncode == 1
     assert "6 * 7" in done.stdout
+    executed = nbformat.read(executed_sample, as_version=4)
+    assert checked_outputs(executed) == {"6 * 7": {"text/plain": ["42"]}}
+    assert checked_outputs(notebook) == {"6 * 7": {"text/plain": ["41"]}}
 
 
 def test_the_sample_keeps_the_rules(executed_sample, tmp_path):

@@ -5,8 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from mesocore.data.assembled_set import MANIFEST
 from mesocore.data.assembly import assemble as assembling
 from mesocore.data.assembly import convert, duplicates, splits
 from mesocore.data.assembly.assemble import assemble, load
+from tests import victims
 from tests.conftest import fill, picture
 
 
@@ -301,14 +300,6 @@ def test_other_settings_or_other_inputs_need_another_folder(source, tmp_path):
         build(source, tmp_path / "out")
 
 
-KILLED = """
-import sys
-from pathlib import Path
-from mesocore.data.assembly.assemble import assemble
-assemble([Path(sys.argv[1])], Path(sys.argv[2]), size=64, workers=2)
-"""
-
-
 def assert_group_ends(group: int):
     """The workers of a killed parent must not live on and write."""
     for _ in range(500):
@@ -321,7 +312,11 @@ def assert_group_ends(group: int):
     pytest.fail("workers outlived their parent")
 
 
-def test_kill_9_at_any_moment_and_resume_gives_the_same_tree(tmp_path):
+def count(out: Path) -> int:
+    return len(list(out.glob("images/*/*.jpg")))
+
+
+def test_kill_9_at_any_moment_and_resume_gives_the_same_tree(tmp_path, moments):
     source = tmp_path / "faces"
     fill(source / "real", 150)
     fill(source / "fake", 150, first=1000)
@@ -329,18 +324,12 @@ def test_kill_9_at_any_moment_and_resume_gives_the_same_tree(tmp_path):
     (source / "real/broken.jpg").write_bytes(b"\xff\xd8 no")
     build(source, tmp_path / "whole")
     out = tmp_path / "out"
-    for wanted in (1, 120, 250):
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(source), str(out)], start_new_session=True
-        )
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            if len(list(out.glob("images/*/*.jpg"))) >= wanted:
-                break
-            time.sleep(0.002)
-        process.kill()
-        process.wait()
-        assert_group_ends(process.pid)
+    for wanted in (1, *sorted(moments.integers(2, 280, 2))):
+        print(f"killed after {wanted} images")
+        victim = victims.start(assemble, [source], out, size=64, workers=2)
+        victims.wait_until(lambda least=wanted: count(out) >= least, victim)
+        victims.kill(victim)
+        assert_group_ends(victim.pid)
         assert not (out / "assembly.json").exists(), "killed too late to test anything"
     (out / "images/real/.half.jpg.1.tmp").write_bytes(b"half")
     build(source, out)

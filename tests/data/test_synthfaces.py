@@ -1,10 +1,5 @@
 """The embedded set: balanced, group-safe, saved alike, and the same after any interruption."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -19,6 +14,7 @@ from mesocore.core.images import encode_jpeg
 from mesocore.data import synthfaces
 from mesocore.data.assembly import sources
 from mesocore.faces import rendering, stylegan
+from tests import victims
 
 COUNT, SIZE = 32, 64
 
@@ -103,20 +99,18 @@ def test_a_real_is_the_published_photograph_saved_once_more(raw):
     assert (raw / row["path"]).read_bytes() == again
 
 
-def test_processes_and_interruptions_change_no_byte(raw, tmp_path, monkeypatch):
+def build_a_pair_at_a_time(out: Path) -> None:
+    synthfaces.CHUNK = 1
+    synthfaces.build_raw(out, COUNT, SIZE, progress=False)
+
+
+def test_processes_and_interruptions_change_no_byte(raw, tmp_path, monkeypatch, moments):
     out = tmp_path / "synthfaces"
-    code = (
-        "import sys; from pathlib import Path; from mesocore.data import synthfaces\n"
-        "synthfaces.CHUNK = 1\n"
-        f"synthfaces.build_raw(Path(sys.argv[1]), {COUNT}, {SIZE}, progress=False)"
-    )
-    child = subprocess.Popen([sys.executable, "-c", code, str(out)], start_new_session=True)
-    deadline = time.monotonic() + 120
-    while child.poll() is None and len(list(out.glob("real/*.jpg"))) < 5:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
+    wanted = moments.integers(1, COUNT // 2)  # of the reals
+    print(f"killed after {wanted} reals")
+    victim = victims.start(build_a_pair_at_a_time, out)
+    victims.wait_until(lambda: len(list(out.glob("real/*.jpg"))) >= wanted, victim)
+    victims.kill(victim)
     assert not (out / "groups.csv").exists()
     monkeypatch.setattr(synthfaces, "CHUNK", 1)
     monkeypatch.setattr(synthfaces, "WORKERS", 10)  # too many for 8 steps: this process goes on

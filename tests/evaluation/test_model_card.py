@@ -5,14 +5,11 @@ import re
 
 import pytest
 
-from mesocore import cli
 from mesocore.core.errors import UserError
 from mesocore.evaluation import metrics, model_card, records, slices, thresholds
 from mesocore.evaluation.model_card import known_limits
 from mesocore.nets.detector import load_detector
-from mesocore.training import trainer
-from mesocore.training.config import TrainConfig
-from tests.factories import assembled_set
+from tests.commands import mesocore
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,12 +22,9 @@ def few_resamples():
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("card")
-    faces = assembled_set(folder)
-    trainer.train(TrainConfig("meso4", str(faces), 1, 64, 8, seed=3), folder / "run")
-    detector = load_detector(folder / "run")
-    return faces, detector, records.evaluate(detector, faces)
+def measured(small_set, small_run):
+    detector = load_detector(small_run("meso4", seed=1))
+    return small_set, detector, records.evaluate(detector, small_set)
 
 
 def metric(value: float, low: float | None = None, high: float | None = None) -> dict:
@@ -55,7 +49,7 @@ def test_every_section_is_there_and_every_metric_is_the_records(measured):
         found = record["metrics"]["all"][key]
         shown = f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
         assert f"| {name} | {shown} |" in text
-    assert "16 images, 8 of them fake" in text and "seeds: 3" in text
+    assert "16 images, 8 of them fake" in text and "seeds: 1" in text
     assert record["data"]["manifest_sha256"][:12] in text and str(faces.parent) not in text
 
 
@@ -119,11 +113,10 @@ def test_a_record_of_another_model_is_refused(measured):
         model_card.render(other, detector, {})
 
 
-def test_the_command_writes_a_card(measured, tmp_path, capsys):
-    faces, _, _ = measured
-    arguments = ["evaluate", faces.parent / "run", "--data", faces, "--card", tmp_path / "c.md"]
-    assert cli.main([str(argument) for argument in arguments]) == 0
-    said = capsys.readouterr().out
+def test_the_command_writes_a_card(small_set, small_run, tmp_path):
+    run = small_run("meso4", seed=1)
+    done = mesocore("evaluate", run, "--data", small_set, "--card", tmp_path / "c.md")
+    assert done.returncode == 0, done.stderr
     text = (tmp_path / "c.md").read_text()
-    auc = re.search(r"roc_auc +(\d\.\d+)", said)[1]
+    auc = re.search(r"roc_auc +(\d\.\d+)", done.stdout)[1]
     assert text.startswith("# Model card: meso4 on set\n") and f"| ROC AUC | {auc} [" in text

@@ -7,22 +7,12 @@ import pytest
 from mesocore.core.errors import UserError
 from mesocore.evaluation import records
 from mesocore.nets.detector import load_detector
-from mesocore.training import trainer
-from mesocore.training.config import TrainConfig
-from tests.factories import assembled_set
 
 
-@pytest.fixture(scope="module")
-def rows(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compare")
-    faces = assembled_set(folder)
-    found = {}
-    for model in ("meso4", "meso4+eca"):
-        for seed in (0, 1):
-            out = folder / f"{model}-{seed}"
-            trainer.train(TrainConfig(model, str(faces), 2, 64, 8, seed=seed), out)
-            found.setdefault(model, []).append(load_detector(out))
-    return faces, found
+@pytest.fixture
+def rows(small_set, small_run):
+    models = ("meso4", "meso4+eca")
+    return small_set, {m: [load_detector(small_run(m, seed)) for seed in (0, 1)] for m in models}
 
 
 def test_a_row_is_measured_as_if_alone_and_against_the_baseline(rows):

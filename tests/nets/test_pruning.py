@@ -14,7 +14,7 @@ from mesocore.nets.models import build
 from mesocore.nets.profile import complexity
 from mesocore.training import trainer
 from mesocore.training.config import TrainConfig
-from tests.factories import assembled_set, check_resume
+from tests.factories import check_resume
 
 
 def model(name: str = "meso4") -> nn.Module:
@@ -150,12 +150,9 @@ def test_other_mistakes_are_named():
         pruning.apply_masks(pruned, 0.2)
 
 
-@pytest.fixture(scope="module")
-def dense_run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pruning")
-    faces = assembled_set(folder)
-    trainer.train(TrainConfig("meso4", str(faces), 2, 64, 8), folder / "dense")
-    return faces, folder / "dense"
+@pytest.fixture
+def dense_run(small_set, small_run):
+    return small_set, small_run("meso4")
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])

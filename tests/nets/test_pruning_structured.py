@@ -9,8 +9,7 @@ from mesocore.nets.detector import fit_widths, load_detector
 from mesocore.nets.models import build
 from mesocore.nets.profile import complexity
 from mesocore.training import trainer
-from mesocore.training.config import TrainConfig
-from tests.factories import assembled_set, check_resume
+from tests.factories import check_resume
 
 
 def images(count: int = 3) -> torch.Tensor:
@@ -60,11 +59,9 @@ def test_what_cannot_be_done_is_said():
         pruning.remove_channels(model("meso4+blur"), 0.5, 64)
 
 
-def test_a_slim_run_is_trained_saved_loaded_and_resumed(tmp_path):
-    faces = assembled_set(tmp_path)
-    trainer.train(TrainConfig("meso4", str(faces), 1, 64, 8), tmp_path / "dense")
+def test_a_slim_run_is_trained_saved_loaded_and_resumed(small_set, small_run, tmp_path):
     config = trainer.fine_tuning_config(
-        tmp_path / "dense", str(faces), 2, prune=0.5, prune_method="structured"
+        small_run("meso4"), str(small_set), 2, prune=0.5, prune_method="structured"
     )
     trainer.train(config, tmp_path / "whole")
     detector = load_detector(tmp_path / "whole")
@@ -73,5 +70,5 @@ def test_a_slim_run_is_trained_saved_loaded_and_resumed(tmp_path):
     check_resume(config, tmp_path / "whole", tmp_path / "broken", 1)
     for more in ({"prune": 0.8, "prune_method": "global"}, {"prune": 0.0}):
         with pytest.raises(UserError, match=r"pruned already, by 50% \(structured\); start from"):
-            again = trainer.fine_tuning_config(tmp_path / "whole", str(faces), 1, **more)
+            again = trainer.fine_tuning_config(tmp_path / "whole", str(small_set), 1, **more)
             trainer.train(again, tmp_path / "again")

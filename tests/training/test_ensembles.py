@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore import cli_models
 from mesocore.core.errors import UserError
 from mesocore.data import dataset
 from mesocore.evaluation import model_card, records
@@ -14,23 +13,19 @@ from mesocore.nets.detector import load_detector
 from mesocore.nets.models import build, parameter_count
 from mesocore.training import ensembles, trainer
 from mesocore.training.config import TrainConfig
+from tests.commands import mesocore
 from tests.factories import assembled_set
 
 
-@pytest.fixture(scope="module")
-def seeds(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ensemble")
-    faces, runs = assembled_set(folder), []
-    for seed in (0, 1):
-        runs.append(folder / f"meso4-{seed}")
-        trainer.train(TrainConfig("meso4", str(faces), 2, 64, 8, seed=seed), runs[-1])
-    return faces, runs
+@pytest.fixture
+def seeds(small_set, small_run):
+    return small_set, [small_run("meso4", seed) for seed in (0, 1)]
 
 
-def test_it_is_the_mean_of_its_members_and_needs_none_of_them_afterwards(seeds, tmp_path, capsys):
+def test_it_is_the_mean_of_its_members_and_needs_none_of_them_afterwards(seeds, tmp_path):
     faces, runs = seeds
-    cli_models.ensemble_models(runs, str(faces), tmp_path / "both")
-    assert "2*meso4, validation ROC AUC" in capsys.readouterr().out
+    done = mesocore("ensemble", *runs, "--data", faces, "--out", tmp_path / "both")
+    assert done.returncode == 0 and "2*meso4, validation ROC AUC" in done.stdout
     both, members = load_detector(tmp_path / "both"), [load_detector(run) for run in runs]
     test = dataset.load(faces, "test", 64)
     mean = np.mean([member.logits(test.images) for member in members], axis=0)

@@ -7,13 +7,11 @@ import torch
 from mesocore.training import loop
 from mesocore.training.config import TrainConfig
 from mesocore.training.lr_finder import range_test
-from tests.factories import assembled_set
 
 
 @pytest.fixture(scope="module")
-def config(tmp_path_factory) -> TrainConfig:
-    faces = assembled_set(tmp_path_factory.mktemp("faces"))
-    return TrainConfig("meso4", str(faces), size=64, batch_size=8, dropout=0.0)
+def config(small_set) -> TrainConfig:
+    return TrainConfig("meso4", str(small_set), size=64, batch_size=8, dropout=0.0)
 
 
 def test_rates_grow_by_one_factor_and_the_loss_falls(config):

@@ -2,9 +2,6 @@
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from mesocore.nets.detector import load_detector
 from mesocore.nets.models import CHOSEN, build
 from mesocore.training import distributed, loop, schedule, trainer
 from mesocore.training.config import TrainConfig
+from tests import victims
 from tests.factories import assembled_set
 
 EPOCH_SECONDS = 0.5  # of a run here, roughly
@@ -42,6 +40,18 @@ def run(faces, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "whole"
     trainer.train(settings(faces), out)
     return out
+
+
+@pytest.fixture(scope="module")
+def one_epoch(faces, tmp_path_factory) -> Path:
+    """The run of one epoch with nothing else changed, that others are compared with."""
+    out = tmp_path_factory.mktemp("runs") / "one-epoch"
+    trainer.train(settings(faces, epochs=1), out)
+    return out
+
+
+def history_of(out: Path) -> pd.DataFrame:
+    return pd.read_csv(out / "history.csv", float_precision="round_trip")
 
 
 def same_files(a: Path, b: Path) -> None:
@@ -78,9 +88,9 @@ def test_two_runs_agree_bit_for_bit_and_two_seeds_do_not(run, faces, tmp_path):
     assert other["train_loss"][0] != first["train_loss"][0]
 
 
-def test_dropout_is_the_published_share_unless_the_run_says_otherwise(faces, tmp_path):
-    losses = {}
-    for share in (None, 0.5, 0.0):
+def test_dropout_is_the_published_share_unless_the_run_says_otherwise(one_epoch, faces, tmp_path):
+    losses = {None: history_of(one_epoch)["train_loss"][0]}
+    for share in (0.5, 0.0):
         history = trainer.train(settings(faces, dropout=share, epochs=1), tmp_path / str(share))
         losses[share] = history["train_loss"][0]
     assert losses[None] == losses[0.5] > losses[0.0]
@@ -115,10 +125,18 @@ EVERYTHING = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def run_with_everything(faces, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "everything"
+    trainer.train(settings(faces, epochs=3, **EVERYTHING), out)
+    return out
+
+
 @pytest.mark.parametrize("ended", [0, 1, 2])
-def test_interrupted_with_every_option_equals_uninterrupted(ended, faces, tmp_path, monkeypatch):
+def test_interrupted_with_every_option_equals_uninterrupted(
+    ended, run_with_everything, faces, tmp_path, monkeypatch
+):
     config = settings(faces, epochs=3, **EVERYTHING)
-    trainer.train(config, tmp_path / "whole")
     run_epoch = loop.run_epoch
 
     def interrupted(*args):
@@ -131,15 +149,15 @@ def test_interrupted_with_every_option_equals_uninterrupted(ended, faces, tmp_pa
         trainer.train(config, tmp_path / "broken")
     monkeypatch.undo()
     trainer.train(config, tmp_path / "broken", resume=True)
-    same_files(tmp_path / "whole", tmp_path / "broken")
+    same_files(run_with_everything, tmp_path / "broken")
 
 
-def test_the_ema_is_what_is_kept_and_judged(faces, tmp_path):
-    plain = trainer.train(settings(faces, epochs=1), tmp_path / "plain")
+def test_the_ema_is_what_is_kept_and_evaluated(one_epoch, faces, tmp_path):
+    plain = history_of(one_epoch)
     averaged = trainer.train(settings(faces, epochs=1, ema=0.9), tmp_path / "averaged")
     assert plain["train_loss"][0] == averaged["train_loss"][0]
     assert plain["val_loss"][0] != averaged["val_loss"][0]
-    a, b = (load_detector(tmp_path / name).model for name in ("plain", "averaged"))
+    a, b = (load_detector(out).model for out in (one_epoch, tmp_path / "averaged"))
     assert any(not torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
     barely = trainer.train(settings(faces, epochs=1, ema=1e-9), tmp_path / "barely")
     assert barely["val_roc_auc"][0] == pytest.approx(plain["val_roc_auc"][0])
@@ -161,6 +179,7 @@ def test_patience_ends_a_run_that_no_longer_improves(faces, tmp_path, monkeypatc
         return row, {"threshold": 0.5, "temperature": 1.0, "threshold_from": "nowhere"}
 
     monkeypatch.setattr(trainer, "_validate", scripted)
+    monkeypatch.setattr(loop, "run_epoch", lambda *_: 0.5)
     calls = iter(range(7))
     config = settings(faces, epochs=7, patience=2)
     history = trainer.train(config, tmp_path / "run")
@@ -194,36 +213,25 @@ def test_low_precision_learns_as_well_and_keeps_full_weights(faces, tmp_path):
 
 @pytest.mark.parametrize("time_of_three", range(3))
 def test_killed_at_a_random_moment_and_resumed_equals_uninterrupted(
-    time_of_three, run, faces, tmp_path
+    time_of_three, run, faces, tmp_path, moments
 ):
-    moment = np.random.default_rng().uniform(0, 4)  # 1.5: in the middle of the second epoch
-    print(f"killed at {moment}")  # which pytest shows if what follows fails
+    moment = moments.uniform(0, 4)  # 1.5: in the middle of the second epoch
+    print(f"killed at {moment}")
     out = tmp_path / "killed"
-    script = (
-        "from tests.training.test_trainer import Path, settings, trainer\n"
-        f"trainer.train(settings(Path({str(faces)!r})), Path({str(out)!r}))"
-    )
-    root = Path(__file__).parents[2]
-    process = subprocess.Popen([sys.executable, "-c", script], cwd=root)
-    _wait_for(out, int(moment), process)
+    victim = victims.start(trainer.train, settings(faces), out)
+    victims.wait_until(lambda: _epochs(out) >= int(moment), victim)
     time.sleep(EPOCH_SECONDS * (moment % 1))
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    if (out / "config.json").exists():
-        trainer.train(settings(faces), out, resume=True)
-    else:
-        trainer.train(settings(faces), out)
+    victims.kill(victim)
+    trainer.train(settings(faces), out, resume=(out / "config.json").exists())
     same_files(run, out)
 
 
-def _wait_for(out: Path, epochs: int, process: subprocess.Popen) -> None:
-    end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
-        history = out / "history.csv"
-        done = len(pd.read_csv(history)) if history.exists() else 0
-        if done >= epochs and (out / "config.json").exists():
-            return
-        time.sleep(0.002)
+def _epochs(out: Path) -> int:
+    """Epochs that a run has ended; -1 before it has begun."""
+    history = out / "history.csv"
+    if history.exists():
+        return len(pd.read_csv(history))
+    return 0 if (out / "config.json").exists() else -1
 
 
 def test_the_logs_have_every_epoch_once_wherever_it_was_killed(run, faces, tmp_path):
@@ -263,9 +271,9 @@ def prepared(config: TrainConfig) -> loop.Trainer:
     return loop.prepare(trainer.initial_model(config)[0], config, distributed.accelerator())
 
 
-def test_the_memory_layout_does_not_change_what_is_learnt(run, faces, tmp_path):
+def test_the_memory_layout_does_not_change_what_is_learnt(one_epoch, faces, tmp_path):
     history = trainer.train(settings(faces, epochs=1, channels_last=True), tmp_path / "last")
-    expected = trainer.train(settings(faces, epochs=1), tmp_path / "first")
+    expected = history_of(one_epoch)
     assert history["train_loss"][0] == pytest.approx(expected["train_loss"][0], rel=1e-3)
 
 
