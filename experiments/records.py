@@ -14,7 +14,7 @@ from mesocore.data import AssembledSet, tiers
 
 COMMANDS = {  # path below results/ -> command
     "assembly-scale.json": "python benchmarks/assembly_scale.py",
-    "published/parity.json": "python -m experiments parity ../shared/published-weights",
+    "published/parity.json": "python -m experiments parity FOLDER",
     "real/generalisation.json": "python -m experiments generalisation data/openforensics "
     "data/stylegan data/photoshop",
     "real/openforensics-128-ablation.json": "python -m experiments ablation data/openforensics "

@@ -4,9 +4,7 @@ What a command works with is imported when it runs: `--help` must answer at once
 not wait for what trains.
 """
 
-import csv
 import inspect
-import json
 import sys
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
@@ -41,6 +39,12 @@ app = typer.Typer(
 
 Set = Annotated[str, typer.Option("--data", help="an assembled set, or the word synthfaces")]
 Resume = Annotated[bool, typer.Option("--resume", help="go on with the run in --out")]
+Record = Annotated[Path | None, typer.Option("--json", help="write what was found here")]
+Runs = Annotated[
+    list[Path],
+    typer.Argument(metavar="RUN...", help="runs that differ in their seed alone, or one; "
+                   "a run's folder, or published .h5 weights"),
+]  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -138,7 +142,7 @@ def merge(
 @app.command()
 def audit(
     folder: Annotated[Path, typer.Argument(help="an assembled set, or a raw real/fake folder")],
-    json_file: Annotated[Path | None, typer.Option("--json", help="write the report here")] = None,
+    json_file: Record = None,
 ) -> None:
     """Look for shortcuts and leaks. Exit status: 0 none, 4 shortcut, 8 leak, 12 both."""
     from mesocore import data
@@ -224,9 +228,7 @@ def prune(
 
 @app.command()
 def ensemble(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="runs that differ in their seed alone")
-    ],
+    runs: Runs,
     data: Annotated[str, typer.Option(help="the set that they learnt from")],
     out: Annotated[Path, typer.Option(help="the ensemble's folder, a run like any other")],
 ) -> None:
@@ -243,21 +245,15 @@ def ensemble(
 
 @app.command()
 def evaluate(
-    runs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN...",
-            help="a run's folder, or published .h5 weights; several seeds of a model: their mean",
-        ),
-    ],
+    runs: Runs,
     data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
     split: Annotated[str, typer.Option(help="test, val, train or all")] = "test",
-    json_file: Annotated[Path | None, typer.Option("--json", help="write the results here")] = None,
+    json_file: Record = None,
     card_file: Annotated[
         Path | None, typer.Option("--card", help="write a model card here, in Markdown")
     ] = None,
 ) -> None:
-    """Measure a model, each metric with a 95 % interval."""
+    """Measure a model, each metric with a 95 % interval; of several seeds the mean."""
     from mesocore.core import files, runtime
     from mesocore.evaluation import model_card, records
     from mesocore.nets import load_detector
@@ -289,19 +285,7 @@ def predict(
 
     setup()
     verdicts = prediction.predict(load_detector(run), paths)
-    failed, rows, writer = 0, [], csv.writer(sys.stdout)
-    if as_csv:
-        writer.writerow(prediction.Verdict("").to_dict())
-    for verdict in verdicts:
-        failed += verdict.error is not None
-        if as_json:
-            rows.append(verdict.to_dict())
-        elif as_csv:
-            writer.writerow(verdict.to_dict().values())
-        else:
-            print(verdict)
-    if as_json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    failed = prediction.show(verdicts, "json" if as_json else "csv" if as_csv else "text")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -2,7 +2,7 @@
 
 from mesocore._lazy import exports
 
-__all__ = ["Chapter", "course_config"]
+__all__ = ["FAULTY_PORTS", "Chapter", "compare_with_original", "course_config"]
 
 __getattr__, __dir__ = exports(
     __name__,
@@ -16,8 +16,8 @@ __getattr__, __dir__ = exports(
     checks_06=[],
     exercise=[],
     flawed_sets=[],
-    mistakes=[],
-    parity=[],
+    mistakes=["FAULTY_PORTS"],
+    parity=["compare_with_original"],
     plots=[],
     stylegan_plots=[],
 )

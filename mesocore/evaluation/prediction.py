@@ -1,7 +1,10 @@
 """Images to verdicts: one answer per image, a bad image answered as such, the rest going on."""
 
+import csv
 import glob
-from collections.abc import Iterator, Sequence
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -95,3 +98,24 @@ def _predict_batch(detector: Detector, items: list[tuple[str, str | None]]) -> l
 def _verdict(detector: Detector, path: str, probability: float) -> Verdict:
     verdict = "fake" if probability >= detector.threshold else "real"
     return Verdict(path, probability, verdict, detector.threshold)
+
+
+def show(verdicts: Iterable[Verdict], form: str) -> int:
+    """Prints verdicts as they come, one line an image; returns how many are errors.
+
+    `form`: "text", "csv" with a header, or "json", one list at the end.
+    """
+    failed, rows, writer = 0, [], csv.writer(sys.stdout)
+    if form == "csv":
+        writer.writerow(Verdict("").to_dict())
+    for verdict in verdicts:
+        failed += verdict.error is not None
+        if form == "json":
+            rows.append(verdict.to_dict())
+        elif form == "csv":
+            writer.writerow(verdict.to_dict().values())
+        else:
+            print(verdict)
+    if form == "json":
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+    return failed

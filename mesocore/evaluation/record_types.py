@@ -5,7 +5,9 @@ completes their keys, and the test of all committed records validates against th
 within 0..1; `low` and `high` are 95 % intervals over test images (core/bootstrap.py).
 """
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired  # pydantic wants these before Python 3.12
+
+from typing_extensions import TypedDict
 
 Config = dict[str, object]  # of training: the fields of `TrainConfig`, and hashes
 

@@ -94,7 +94,9 @@ class Log:
         from torch.utils.tensorboard import SummaryWriter  # slow, and only training needs it
 
         shutil.rmtree(out / LOG, ignore_errors=True)
-        self.writer = SummaryWriter(str(out / LOG))
+        self.writer = SummaryWriter(
+            str(out / LOG), flush_secs=1
+        )  # an interruption waits for so long
         for epoch in range(len(rows)):
             self.add(rows[: epoch + 1])
 

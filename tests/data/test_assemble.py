@@ -133,7 +133,7 @@ def test_groups_come_from_the_sidecar_and_their_names_are_stable(source, tmp_pat
 @pytest.mark.parametrize(
     ("content", "message"),
     [("file,group\na,1\n", "lacks the columns"), ("path,group\nx.jpg,1\n", "names no file"),
-     ("", "not a readable CSV")],
+     ("", "no readable CSV")],
 )  # fmt: skip
 def test_a_bad_sidecar_is_named(source, tmp_path, content, message):
     (source / "groups.csv").write_text(content)

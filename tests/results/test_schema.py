@@ -4,9 +4,10 @@ import json
 from pathlib import Path, PurePosixPath
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from mesocore.core.runtime import project_root
+from mesocore.evaluation import record_types
 from tests.notebook_rules import OWN_PATH
 from tests.results.kinds import KINDS, Comparison, Evaluation
 
@@ -33,6 +34,18 @@ def test_a_record_has_the_keys_and_types_of_its_kind(record):
     model = kind(record)
     assert model is not None, "of no known kind: add one to tests/results/kinds.py"
     model.model_validate_json(read(record))
+
+
+@pytest.mark.parametrize(
+    ("model", "declared"),
+    [(Evaluation, record_types.Evaluation), (Comparison, record_types.Comparison)],
+)
+def test_the_package_declares_what_its_records_hold(model, declared):
+    """`mesocore.evaluation.record_types` is what code and editors go by."""
+    found = [record for record in RECORDS if issubclass(kind(record), model)]
+    for record in found:
+        TypeAdapter(declared).validate_json(read(record))
+    assert len(found) > 3
 
 
 def test_every_kind_has_a_record():
