@@ -37,12 +37,12 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from mesocore.core import files, runtime
 from mesocore.core.images import encode_jpeg
 from mesocore.core.parallel import in_parallel, workers_for
+from mesocore.data import AssembledSet
 
 SIZE, QUALITY, SAVED = 256, 90, 85  # pixels; JPEG quality of assembly; of the pictures
 TEMPLATE = 0.65  # share of the common template in coarse shapes: 1.5 pairs in 10,000 within 10 bits
@@ -198,8 +198,8 @@ def assemble(folder: Path, out: Path, kill_at: int | None = None, **popen) -> di
 
 def dedup(out: Path, planted: dict[str, str]) -> dict:
     """Planted duplicates against what the set says of them."""
-    manifest = pd.read_csv(out / "manifest.csv", dtype=str, keep_default_na=False)
-    rejected = pd.read_csv(out / "rejected.csv", dtype=str, keep_default_na=False)
+    made = AssembledSet(out)
+    manifest, rejected = made.rows(), made.rejected()
     group = dict(zip(manifest["origin"], manifest["group"], strict=True))
     dropped = set(rejected["origin"])
     kind = {copy: copy.rsplit("/", 1)[1].split("-")[0] for copy in planted}

@@ -7,18 +7,17 @@ uses. The state is saved every few minutes. `--ship` writes the averaged generat
 precision, with its record into mesocore/faces/weights/, when the run is over or whenever wanted.
 """
 
+import functools
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 import typer
 from safetensors.torch import load_file, save
 
 from mesocore.core import files, runtime
+from mesocore.core.parallel import in_parallel
 from mesocore.faces import rendering, stylegan
 from mesocore.faces.gan import train
 
@@ -33,28 +32,25 @@ def photographs(out: Path, count: int, workers: int = 2) -> np.ndarray:
         if not path.exists():
             shape = (count, rendering.SIZE, rendering.SIZE, 3)
             np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
-        call = [sys.executable, __file__, "--out", str(out), "--count", str(count)]
-        children = [subprocess.Popen([*call, "--worker", f"{k}/{workers}"]) for k in range(workers)]
-        if any([child.wait() for child in children]):
-            raise SystemExit("a process that renders failed; the same command goes on")
+        starts = range(0, count, STEP)
+        steps = in_parallel(functools.partial(render, out, count), starts, workers)
+        for _ in runtime.progress(steps, "photographs", len(starts)):
+            pass
         for note in notes.iterdir():
             note.unlink()
         notes.rmdir()
     return np.load(path, mmap_mode="r")
 
 
-def render(out: Path, count: int, worker: str) -> None:
-    torch.set_num_threads(1)
-    part, parts = map(int, worker.split("/"))
-    target = np.load(out / "photographs.npy", mmap_mode="r+")
-    starts = range(0, count, STEP)[part::parts]
-    for start in runtime.progress(starts, f"photographs {worker}") if part == 0 else starts:
-        note = out / "photographs" / str(start)
-        if not note.exists():
-            seeds = stylegan.TRAINING_SEEDS[start : min(start + STEP, count)]
-            target[start : start + len(seeds)] = rendering.snapshots(seeds)[0]
-            target.flush()
-            note.touch()
+def render(out: Path, count: int, start: int) -> None:
+    """A step of the photographs, from number `start` on, unless it is done."""
+    note = out / "photographs" / str(start)
+    if not note.exists():
+        target = np.load(out / "photographs.npy", mmap_mode="r+")
+        seeds = stylegan.TRAINING_SEEDS[start : min(start + STEP, count)]
+        target[start : start + len(seeds)] = rendering.snapshots(seeds)[0]
+        target.flush()
+        note.touch()
 
 
 def ship(out: Path, count: int) -> None:
@@ -75,11 +71,8 @@ def ship(out: Path, count: int) -> None:
 def main(
     out: Path = Path("runs/stylegan"),
     count: int = len(stylegan.TRAINING_SEEDS),
-    worker: str = "",
     ship_it: bool = typer.Option(False, "--ship"),
 ) -> None:
-    if worker:
-        return render(out, count, worker)
     out.mkdir(parents=True, exist_ok=True)
     if ship_it:
         return ship(out, count)
