@@ -83,6 +83,12 @@ def path_of(data: str | Path | AssembledSet, name: str, scale: Scale = FULL) -> 
     return path(f"real/{scale.title(data)}-{name}.json")
 
 
+def shown(data: AssembledSet) -> str:
+    """A set as a record's command names it: synthfaces, or data/NAME."""
+    own = tiers.tier(data) == tiers.EMBEDDED
+    return tiers.EMBEDDED if own else f"data/{data.name}"
+
+
 def command(name: str, *words: str) -> str:
     """The command that a record names: with `name`, and the words that follow it."""
     return shlex.join(["python", "-m", "experiments", name, *words])

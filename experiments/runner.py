@@ -119,7 +119,8 @@ class Experiment:
             by_record.setdefault(self.record_path(job, row), {})[row] = outs
         for path, part in by_record.items():
             values = self.measure(job, part)
-            values["command"] = records.command(self.name, *sets, *scale.options)
+            named = [records.shown(data) for data in job.sets]  # no path of this machine
+            values["command"] = records.command(self.name, *named, *scale.options)
             records.write(path, values)
 
 

@@ -40,11 +40,6 @@ app = typer.Typer(
 Set = Annotated[str, typer.Option("--data", help="an assembled set, or the word synthfaces")]
 Resume = Annotated[bool, typer.Option("--resume", help="go on with the run in --out")]
 Record = Annotated[Path | None, typer.Option("--json", help="write what was found here")]
-Runs = Annotated[
-    list[Path],
-    typer.Argument(metavar="RUN...", help="runs that differ in their seed alone, or one; "
-                   "a run's folder, or published .h5 weights"),
-]  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,9 +68,7 @@ def assemble(
             help="folders with real/ and fake/ at any depth, the word synthfaces, or a recipe.yaml"
         ),
     ],
-    out: Annotated[
-        Path, typer.Option(help="the assembled set's folder; new, empty, or one to resume")
-    ],
+    out: Annotated[Path, typer.Option(help="the set's folder: new, empty, or one to resume")],
     size: Annotated[
         int | None, typer.Option(help="pixels a side  [default: 256; with synthfaces 128]")
     ] = None,
@@ -89,10 +82,8 @@ def assemble(
         int | None,
         typer.Option(help="JPEG quality of both classes  [default: 90; with synthfaces 95]"),
     ] = None,
-    count: Annotated[int, typer.Option(help="images of synthfaces")] = 4800,
-    native: Annotated[
-        bool, typer.Option("--native", help="cut the middle out instead of scaling the whole")
-    ] = False,
+    count: Annotated[int | None, typer.Option(help="images of synthfaces  [default: 4800]")] = None,
+    native: Annotated[bool, typer.Option("--native", help="cut the middle out, unscaled")] = False,
     have: Annotated[
         list[str] | None,
         typer.Option("--source", help="NAME=FOLDER or NAME=FILE.zip: a recipe's source, on disk"),
@@ -122,6 +113,7 @@ def assemble(
                         "synthfaces is made by one machine; leave out --shard")  # fmt: skip
     size = size or (tiers.EMBEDDED_SIZE if own else 256)
     quality = quality or (tiers.EMBEDDED_QUALITY if own else 90)
+    count = count or tiers.EMBEDDED_COUNT
     folders = [tiers.raw_source(item, out, count) for item in source]
     done = assembly.assemble(
         folders, out, size, split or "0.7/0.1/0.2", seed or 0, quality, native=native, shard=part
@@ -148,6 +140,7 @@ def audit(
     from mesocore import data
     from mesocore.core import files, runtime
 
+    runtime.setup()
     report = data.audit(folder)
     print(report.to_text())
     if json_file:
@@ -228,14 +221,19 @@ def prune(
 
 @app.command()
 def ensemble(
-    runs: Runs,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="two runs or more that differ in their seed alone"),
+    ],
     data: Annotated[str, typer.Option(help="the set that they learnt from")],
     out: Annotated[Path, typer.Option(help="the ensemble's folder, a run like any other")],
 ) -> None:
     """Put several seeds of a model together: the mean of their logits is one detector."""
+    from mesocore.core.runtime import setup
     from mesocore.nets import load_detector
     from mesocore.training import ensembles
 
+    setup()
     made = ensembles.save_ensemble(runs, data, out)
     each = [load_detector(run).description["best"]["val_roc_auc"] for run in runs]
     print(f"{out}: {made.description['config']['model']}, validation ROC AUC "
@@ -245,7 +243,12 @@ def ensemble(
 
 @app.command()
 def evaluate(
-    runs: Runs,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="a run's folder, or published .h5 weights; or a model's seeds"
+        ),
+    ],
     data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
     split: Annotated[str, typer.Option(help="test, val, train or all")] = "test",
     json_file: Record = None,
@@ -276,7 +279,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
 ) -> None:
-    """Call images of faces real or fake, one line an image. Exit status 1 if any is unreadable."""
+    """Call images of faces real or fake, one line per image. Exit status 1 if any is unreadable."""
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other; choose one")
     from mesocore.core.runtime import setup

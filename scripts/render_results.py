@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from experiments.records import COMMANDS
+from mesocore.core.bootstrap import shown
 from mesocore.core.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -202,11 +203,11 @@ def _link(path: Path) -> str:
 def _interval(metric: dict) -> str:
     if metric["value"] is None:
         return ""
-    return f"{metric['value']:.3f} [{metric['low']:.3f}, {metric['high']:.3f}]"
+    return shown(metric["value"], metric["low"], metric["high"])
 
 
 def _difference(gap: dict) -> str:
-    return f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}]"
+    return shown(gap["value"], gap["low"], gap["high"], "+.3f")
 
 
 def markers(name: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from experiments.runner import Command
 from mesocore.core import runtime
 from mesocore.data import resolve
 from mesocore.evaluation import evaluate, model_card
+from mesocore.evaluation.tables import interval
 from mesocore.nets import load_detector
 
 
@@ -27,9 +28,8 @@ def main(run: str, *words: str) -> None:
         record = evaluate(detector, data, split)
         kept = {key: record[key] for key in ("data", "metrics", "trivial_baseline")}
         found[data.name] = kept | model_card.findings([detector], data, split)
-        auc = record["metrics"]["all"]["roc_auc"]
-        print(f"{data.name}, {split}: ROC AUC {auc['value']:.3f} "
-              f"[{auc['low']:.3f}, {auc['high']:.3f}]", flush=True)  # fmt: skip
+        auc = interval(record["metrics"]["all"]["roc_auc"])
+        print(f"{data.name}, {split}: ROC AUC {auc}", flush=True)
     values = {
         "model": record["model"] | {"data": "see manifest_sha256"},
         "weights_sha256": detector.description["weights_sha256"],

@@ -19,6 +19,7 @@ from mesocore.core import runtime
 from mesocore.core.images import Preparation, decode, encode_jpeg, open_rgb, prepare
 from mesocore.data.auditing import shortcuts, trivial_features
 from mesocore.evaluation import metrics
+from mesocore.evaluation.tables import interval
 from mesocore.faces.landmarks import Face
 from mesocore.faces.random_edits import Donor, retouch
 
@@ -89,8 +90,7 @@ def main(word: str) -> None:
             score = score_table.iloc[halves[score_name][1]]
             value = auc((fit_real, fit), (score_real, score))
             found[f"fitted on {fit_name}, scored on {score_name}"] = value
-            print(f"fitted on {fit_name:10} scored on {score_name:10} AUC {value['value']:.3f} "
-                  f"[{value['low']:.3f}, {value['high']:.3f}]")  # fmt: skip
+            print(f"fitted on {fit_name:10} scored on {score_name:10} AUC {interval(value)}")
     records.write(records.path("real/retouch-traces.json"), {
         "trivial_auc": found, "photographs": len(photographs), "composites": len(composites),
         "edits_of_ours": len(ours), "size": SIZE, "environment": runtime.environment(),

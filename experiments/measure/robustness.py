@@ -65,7 +65,7 @@ def main(*words: str) -> None:
         "seeds": [d.description["config"]["seed"] for d in detectors],
         "sweeps": sweeps,
         "environment": runtime.environment(),
-        "command": records.command("robustness", *words),
+        "command": records.command("robustness", *runs, records.shown(data)),
     }
     records.write(records.path_of(data, "robustness"), values)
 

@@ -242,7 +242,8 @@ def to_array(path: Path, prep: Preparation) -> np.ndarray:
 def resize(images: "Tensor", size: int) -> "Tensor":
     """uint8 `(..., 3, H, W)` on a CPU -> uint8 `(..., 3, size, size)`, bilinear with antialiasing.
 
-    The bits of torchvision's `resize`, without its import, which takes seconds.
+    The bits of torchvision's `resize` on CPUs with AVX2 and on ARM, without the seconds that its
+    import takes.
     """
     if images.shape[-1] == size:
         return images

@@ -44,8 +44,9 @@ def in_parallel(task: Callable, items: Iterable, workers: int) -> Iterator:
                 for future in done:
                     yield future.result()
         except BrokenProcessPool:
+            guard = "" if method == "fork" else ", or a script without a __main__ guard"
             raise UserError(
-                "a worker process died (out of memory?); run the same command again to go on"
+                f"a worker process died (out of memory{guard}?); the same command goes on"
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -54,7 +55,9 @@ def in_parallel(task: Callable, items: Iterable, workers: int) -> Iterator:
 def _start_worker() -> None:
     gc.freeze()  # a collection would write to all that the parent made, and so copy it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    # threads do not survive a fork: a library that waited for those of the parent would hang
+    # a process a core; and a library that waited for threads of its parent, which do not survive a
+    # fork, would hang. Torch may be imported later: then it reads the variable
+    os.environ["OMP_NUM_THREADS"] = "1"
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     if "cv2" in sys.modules:

@@ -75,7 +75,7 @@ def spectrum_by_edit(
 
 
 def figure(reports: Mapping[str, dict]) -> Figure:
-    """One panel a set: AUC of each feature family with its interval, before and after matching."""
+    """One panel per set: AUC of each feature family, with interval, before and after matching."""
     ncols = min(len(reports), 2)
     nrows = -(-len(reports) // ncols)
     size = (plots.WIDTH, 0.6 + 1.8 * nrows)

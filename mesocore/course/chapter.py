@@ -75,7 +75,7 @@ class Chapter:
         return self.out / "runs" / f"{self.number}-{name}"
 
     def train(self, name: str, config: TrainConfig) -> tuple[pd.DataFrame, Detector]:
-        """Trains from nothing into `run(name)`; the history, an epoch a row, and the detector."""
+        """Trains from nothing into `run(name)`; history, one row per epoch, and detector."""
         shutil.rmtree(self.run(name), ignore_errors=True)  # of an earlier execution
         history = train(config, self.run(name))
         return history, load_detector(self.run(name))

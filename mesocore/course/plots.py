@@ -216,7 +216,7 @@ def line_style(index: int) -> dict:
 
 
 def intervals(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """One row a row of `table`, first on top: `value` as a point, `low` to `high` as a line.
+    """One row per row of `table`, first on top: `value` as a point, `low` to `high` as a line.
 
     Of what may be a column: `rest` is a grey cross, what the row is compared with; rows whose
     `label` is real are blue, all others vermilion.

@@ -74,7 +74,7 @@ def mixing_figure(
 
 
 def truncation_figure(seeds: Sequence[int], truncations: Sequence[float]) -> Figure:
-    """A row a seed, a column a truncation."""
+    """One row per seed, one column per truncation."""
     rows = truncated(seeds, truncations)
     return labelled_grid(rows, [""] * len(rows), [f"\u03c8 = {value:g}" for value in truncations])
 
@@ -112,7 +112,7 @@ def upsampled(noise: Tensor, kind: str) -> Tensor:
 
 
 def mean_spectrum(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean log power in `trivial.BINS` rings of uint8 `(S, S, 3)` or `(S, S)` images."""
+    """Mean log power in `trivial_features.BINS` rings of uint8 `(S, S, 3)` or `(S, S)` images."""
     rows = [list(trivial_features.spectrum_features(Image.fromarray(i)).values()) for i in images]
     return np.mean(rows, axis=0)
 

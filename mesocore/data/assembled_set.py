@@ -1,6 +1,6 @@
 """An assembled set on disk: the only place that reads and writes its files.
 
-    manifest.csv    one row an image: `MANIFEST`
+    manifest.csv    one row per image: `MANIFEST`
     rejected.csv    every input that was left out: `REJECTED`
     originals.csv   what the header of each accepted original said: `ORIGINALS`
     assembly.json   settings, sources, counts and hash; written last, so a set that has it is whole

@@ -77,7 +77,7 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
 
-    `augmentations` as in "flip+jpeg" (augment.py), or "none". They and the order depend on the
+    `augmentations` as in "flip+jpeg" (augmentation.py), or "none". They and the order depend on the
     generator's state alone. The last batch may be smaller. `balanced` draws as many images with
     replacement, both classes equally often. `share` is (k, n): of each batch the images k, k + n,
     k + 2n, ..., which together with those of the other k are the batch of (0, 1).

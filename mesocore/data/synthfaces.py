@@ -7,7 +7,6 @@ differ in is the forgery alone. The generator never saw the photographs of a set
 seeds of its own (`stylegan.TRAINING_SEEDS`).
 """
 
-import ast
 import csv
 import functools
 import hashlib
@@ -22,7 +21,7 @@ import pandas as pd
 from PIL import Image
 
 from mesocore import faces
-from mesocore.core import files, runtime
+from mesocore.core import files, images, runtime
 from mesocore.core.errors import UserError
 from mesocore.core.images import encode_jpeg
 from mesocore.core.parallel import in_parallel
@@ -78,24 +77,12 @@ def build_raw(
 
 @functools.cache
 def version() -> str:
-    """Changes when the pictures may: with the code that draws them or the generator's weights.
-
-    Of the code its syntax counts, without comments, docstrings and layout.
-    """
+    """Changes when the pictures may: a hash of the code that draws them and of the weights."""
     digest = hashlib.sha256(stylegan.WEIGHTS.read_bytes())
-    folder = Path(faces.__file__).parent
-    for module in (*sorted(folder.glob("*.py")), Path(__file__)):
-        digest.update(ast.dump(_undocumented(ast.parse(module.read_text()))).encode())
+    drawing = sorted(Path(faces.__file__).parent.glob("*.py"))
+    for module in (*drawing, Path(images.__file__), Path(__file__)):
+        digest.update(module.read_text(encoding="utf-8").encode())  # line ends are all the same
     return digest.hexdigest()[:12]
-
-
-def _undocumented(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
-            node
-        ):
-            node.body = node.body[1:]
-    return tree
 
 
 def _complete(out: Path, job: dict) -> bool:

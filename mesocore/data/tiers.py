@@ -31,6 +31,11 @@ def resolve(data: "str | Path | AssembledSet", count: int | None = None) -> Asse
     return AssembledSet(data)
 
 
+def is_raw(data: "str | Path | AssembledSet") -> bool:
+    """True for what is neither a tier's word nor an assembled set: a folder as somebody has it."""
+    return str(data) not in (EMBEDDED, FULL) and not AssembledSet.exists(data)
+
+
 def build_embedded(count: int) -> AssembledSet:
     """Makes and assembles the embedded set of `count` images, or finds it done.
 
@@ -40,12 +45,15 @@ def build_embedded(count: int) -> AssembledSet:
     from mesocore.data.assembly.assemble import assemble
 
     name = EMBEDDED if count == EMBEDDED_COUNT else f"{EMBEDDED}-{count}"
-    out = project_root() / "data" / name
+    out, wanted = project_root() / "data" / name, synthfaces.version()
     if AssembledSet.exists(out):
         made_by = AssembledSet(out).sources.get(EMBEDDED, Path()).parent.name
-        if made_by == synthfaces.version():
+        if made_by == wanted:
             return AssembledSet(out)
         _set_aside(out, made_by)
+    if AssembledSet.exists(aside := out.with_name(f"{name}-by-{wanted}")):
+        aside.rename(out)
+        return AssembledSet(out)
     raw = raw_source(EMBEDDED, out, count)
     assemble([raw], out, size=EMBEDDED_SIZE, quality=EMBEDDED_QUALITY)
     return AssembledSet(out)
@@ -57,8 +65,8 @@ def _set_aside(out: Path, version: str) -> None:
         raise UserError(f"{out} was made by another version of the course, and {aside} is taken; "
                         f"remove one of the two")  # fmt: skip
     out.rename(aside)
-    print(f"{out} was made by another version of the course: it is {aside.name} now, and a new one "
-          "is made", file=sys.stderr)  # fmt: skip
+    print(f"{out} was made by another version of the course; it is {aside.name} now",
+          file=sys.stderr)  # fmt: skip
 
 
 def raw_source(source: str, out: Path, count: int) -> Path:

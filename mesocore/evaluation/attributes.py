@@ -20,22 +20,21 @@ REGIONS = (*FACE_PARTS, "jaw", "skin")
 
 
 def known(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """One column a fact, one row a row of `table`, some of the set's manifest; text, or missing.
+    """One column per fact, one row per row of `table`, some of a set's manifest; text or missing.
 
     An image that has several values of a fact has them joined by "+". `kind` (generated or edited)
     is of fakes, `edit` and `region` of edited ones, `difficulty` and `replaced` of real composites
-    alone. The parameters of
-    synthetic faces (`rendering.LOOK`) become "low" and "high" about the median of the images here,
-    or "without" and "with" for what is there when positive; of poses and light the magnitude
-    counts. An edited face has the look of its original, a generated one has none.
+    alone. The parameters of synthetic faces (`rendering.LOOK`) become "low" and "high" about the
+    median of the images here, or "without" and "with" for what is there when positive; of poses and
+    light the magnitude counts. An edited face has the look of its original, a generated one none.
     """
     kind = kinds(table).where(table["label"] == "fake")
     edited = kind == "edited"
     facts = pd.DataFrame({"kind": kind.where(kind != "fake"), "edit": table["edit"].where(edited)})
     names = [ciplab_name(origin.rpartition("/")[2]) for origin in table["origin"]]
-    facts["difficulty"] = pd.Series([name and name[0] for name in names], table.index, dtype=str)
+    facts["difficulty"] = pd.Series([name and name[0] for name in names], table.index, dtype=object)
     facts["replaced"] = pd.Series([name and "+".join(name[1]) or None for name in names],
-                                  table.index, dtype=str)  # fmt: skip
+                                  table.index, dtype=object)  # fmt: skip
     made_from = AssembledSet(folder).parameters()
     if made_from is not None:
         rows = made_from.reindex(table["origin"]).set_axis(table.index)

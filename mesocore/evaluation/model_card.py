@@ -15,7 +15,6 @@ import pandas as pd
 from mesocore.core.bootstrap import shown
 from mesocore.core.errors import UserError
 from mesocore.data import tiers
-from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import attributes, records, slices, thresholds
 from mesocore.evaluation.record_types import Evaluation
 from mesocore.evaluation.tables import NAMES, interval
@@ -49,7 +48,7 @@ def findings(detectors: Sequence[Detector], data: str | Path, split: str = "test
     rates are chosen on the validation split, so there are none if `split` holds its images ("val",
     "all"). Empty for a raw folder: it has no splits.
     """
-    if str(data) != tiers.EMBEDDED and not AssembledSet.exists(Path(data)):
+    if tiers.is_raw(data):
         return {}
     folder, detector = tiers.resolve(data), detectors[0]
     scored = records.scored(detector, folder, split)

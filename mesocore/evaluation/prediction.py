@@ -101,7 +101,7 @@ def _verdict(detector: Detector, path: str, probability: float) -> Verdict:
 
 
 def show(verdicts: Iterable[Verdict], form: str) -> int:
-    """Prints verdicts as they come, one line an image; returns how many are errors.
+    """Prints verdicts as they come, one line per image; returns how many are errors.
 
     `form`: "text", "csv" with a header, or "json", one list at the end.
     """

@@ -34,7 +34,7 @@ def evaluate(
     """
     detectors = [detector] if isinstance(detector, Detector) else list(detector)
     about = one_model(detectors)
-    raw = str(data) not in (tiers.EMBEDDED, tiers.FULL) and not AssembledSet.exists(data)
+    raw = tiers.is_raw(data)
     data = Path(data) if raw else tiers.resolve(data)
     tables = [_score_raw(d, data) if raw else (scored(d, data, split), 0) for d in detectors]
     seen = not raw and about["config"].get("manifest_sha256") == data.manifest_sha256
@@ -62,7 +62,7 @@ def evaluate(
 def compare(
     rows: Mapping[str, Sequence[Detector]], data: str | Path, baseline: str, split: str = "test"
 ) -> Comparison:
-    """Several models, each with one run a seed, on one split of an assembled set.
+    """Several models, each with one run per seed, on one split of an assembled set.
 
     Returns a record with `rows`: for each name its config, `seeds` (an ensemble has one, which
     lists those of its members: "0+1+2"), `val_roc_auc` of each run (what a choice may be based on),

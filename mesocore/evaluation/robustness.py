@@ -126,7 +126,7 @@ def level_metrics(
 def sweep(
     detector: Detector, images: Tensor, table: pd.DataFrame, name: str, resamples: int = 200
 ) -> pd.DataFrame:
-    """One row a level, the untouched image first: `level`, and `METRICS` with `_low` and `_high`.
+    """One row per level, the untouched image first: `level`, and `METRICS` with `_low` and `_high`.
 
     `images` uint8 `(N, 3, S, S)`, `table` their `label` and `group`.
     """

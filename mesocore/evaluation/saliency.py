@@ -125,7 +125,7 @@ def against_chance(
 def attention_maps(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     """Where each attention block lets features through: its name -> float `(N, h, w)` in 0..1.
 
-    A gate is a number a channel, or a number a channel and place. To draw either kind, a place's
+    A gate is one number per channel, or per channel and place. To draw either kind, a place's
     value is the mean of its gates, weighted by what there is to let through: the magnitude of the
     features that arrive there. `images`: uint8 `(N, 3, S, S)`. Raises `UserError` for a model
     without attention.

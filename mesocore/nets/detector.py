@@ -98,7 +98,8 @@ def load_detector(path: str | Path) -> Detector:
         state = load_file(weights)
         if any(state[name].shape != value.shape for name, value in model.state_dict().items()):
             fit_widths(model, state)
-            logits(model, torch.zeros(1, 3, model.size, model.size, dtype=torch.uint8))
+            side = about["config"]["size"]
+            logits(model, torch.zeros(1, 3, side, side, dtype=torch.uint8))  # do they fit together?
         model.load_state_dict(state)
         return Detector(
             model.eval(),
@@ -108,7 +109,7 @@ def load_detector(path: str | Path) -> Detector:
             about["temperature"],
             about,
         )
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+    except (ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder} is damaged ({error}); train again") from error
 
 

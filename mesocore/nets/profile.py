@@ -20,7 +20,7 @@ from mesocore.nets.models import parameter_count, to_unit
 
 
 def layer_table(model: nn.Module, size: int) -> pd.DataFrame:
-    """One row a layer with weights or a new shape, in the order in which they run.
+    """One row per layer with weights or a new shape, in the order in which they run.
 
     Columns: `layer` (its class), `output` (shape for one image, as text), `parameters` (trainable)
     and `multiply_adds` (of convolutions and dense layers, for one image of `size` px).

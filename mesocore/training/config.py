@@ -5,8 +5,12 @@ a setting is checked, so that `--help` answers at once.
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mesocore.core.errors import UserError
+
+if TYPE_CHECKING:
+    from mesocore.nets.pruning import PruningHook
 
 PRECISIONS = ("fp32", "bf16", "fp16")
 
@@ -80,3 +84,9 @@ class TrainConfig:
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise UserError(f"precision {self.precision!r} is unknown; choose one of: {known}")
+
+    def hook(self) -> "PruningHook":
+        """What is done to the model before its first step, and undone before it is kept."""
+        from mesocore.nets.pruning import PruningHook
+
+        return PruningHook(self.prune, self.prune_method, self.seed)

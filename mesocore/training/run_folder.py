@@ -94,9 +94,8 @@ class Log:
         from torch.utils.tensorboard import SummaryWriter  # slow, and only training needs it
 
         shutil.rmtree(out / LOG, ignore_errors=True)
-        self.writer = SummaryWriter(
-            str(out / LOG), flush_secs=1
-        )  # an interruption waits for so long
+        # an interruption waits for as long as a flush
+        self.writer = SummaryWriter(str(out / LOG), flush_secs=1)
         for epoch in range(len(rows)):
             self.add(rows[: epoch + 1])
 

@@ -23,7 +23,6 @@ from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import metrics
 from mesocore.nets.detector import Detector, load_detector, logits, save_model
 from mesocore.nets.models import build
-from mesocore.nets.pruning import PruningHook
 from mesocore.training import distributed, loop, run_folder
 from mesocore.training.config import TrainConfig
 
@@ -110,7 +109,7 @@ def _finished(rows: list[dict], config: TrainConfig) -> bool:
 def _keep(trainer: loop.Trainer, out: Path, about: dict, assembled: AssembledSet) -> None:
     """Saves the model as it is evaluated: a copy, on which later epochs leave no trace."""
     about = about | {"preparation": assembled.preparation.to_dict()}
-    plain = _hook(trainer.config).finish(trainer.evaluated)
+    plain = trainer.config.hook().finish(trainer.evaluated)
     save_model(out, plain, about | {"environment": environment()})
 
 
@@ -148,11 +147,7 @@ def initial_model(config: TrainConfig) -> tuple[nn.Module, str | None]:
         _check_start(config, before)
         model.load_state_dict(before.model.state_dict())
         init_sha256 = before.description["weights_sha256"]
-    return _hook(config).start(model, config.size), init_sha256
-
-
-def _hook(config: TrainConfig) -> PruningHook:
-    return PruningHook(config.prune, config.prune_method, config.seed)
+    return config.hook().start(model, config.size), init_sha256
 
 
 def _check_start(config: TrainConfig, before: Detector) -> None:
@@ -162,7 +157,7 @@ def _check_start(config: TrainConfig, before: Detector) -> None:
             f"{config.init} holds a {found['model']} for {before.size} px; training was asked for "
             f"a {config.model} for {config.size} px"
         )
-    _hook(config).check_start(config.init, found)
+    config.hook().check_start(config.init, found)
 
 
 def _validate(trainer: loop.Trainer, data: dataset.FaceSet) -> tuple[dict, dict]:

@@ -4,7 +4,9 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torchvision.transforms.v2 import functional
 
 from mesocore.core.images import (
     BadImage,
@@ -13,6 +15,7 @@ from mesocore.core.images import (
     encode_jpeg,
     open_rgb,
     prepare,
+    resize,
     to_array,
 )
 from tests.conftest import picture
@@ -181,3 +184,11 @@ def test_header_facts_tell_formats_apart(tmp_path):
     assert (png["format"], png["quantisation"], png["tables"]) == ("PNG", 0.0, "")
     assert jpeg["format"] == "JPEG" and jpeg["progressive"] and jpeg["quantisation"] > 10
     assert jpeg["bytes"] == (tmp_path / "b.jpg").stat().st_size
+
+
+@pytest.mark.parametrize(("side", "size"), [(96, 64), (64, 96), (100, 64), (64, 64)])
+def test_a_resize_has_the_bits_of_torchvisions(side, size):
+    batch = torch.randint(0, 256, (3, 3, side, side), dtype=torch.uint8)
+    reference = functional.resize(batch, [size, size], antialias=True)
+    assert torch.equal(resize(batch, size), reference)
+    assert torch.equal(resize(batch[0], size), reference[0])

@@ -134,6 +134,10 @@ def test_an_embedded_set_of_another_version_is_set_aside_not_removed(tmp_path, m
     assert AssembledSet(aside).manifest_sha256 == manifest
     raw = {p.name for p in (tmp_path / "data/synthfaces-8-raw").iterdir()}
     assert raw == {version, "3"}
+    stamp = (aside / "manifest.csv").stat().st_mtime_ns
+    monkeypatch.setattr(synthfaces, "version", lambda: version)
+    back = tiers.resolve("synthfaces", count=8)  # it is taken out again, not made again
+    assert (back.folder / "manifest.csv").stat().st_mtime_ns == stamp and not aside.exists()
 
 
 def test_masks_are_found_beside_the_source(tmp_path):

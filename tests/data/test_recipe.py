@@ -145,7 +145,13 @@ def test_a_complete_set_needs_no_sources(built, published, monkeypatch):
      ("of: 140k", "of: 141k", "edits.of is '141k'; name a collection: 140k, ciplab"),
      ("nose: [0.50, 0.61]", "nose: [0.50, 61]", r"edits\.face\.nose is \[0\.5, 61\]"),
      ("name: 150k", "name: [", "is not YAML"),
-     ("gigabytes: 4.1", "gigabytes: much", r"sources\.140k\.gigabytes is 'much'")],
+     ("gigabytes: 4.1", "gigabytes: much", r"sources\.140k\.gigabytes is 'much'; write a number"),
+     ("kaggle: ciplab/", "kaggle: ", "write OWNER/NAME"),
+     ("gigabytes: 0.5", "gigabytes: 0.5\n    name: ciplab", r"sources\.ciplab\.name is no key"),
+     ("gigabytes: 0.5", "gigabytes: 0.5\n    sha256: abc", "write 64 hexadecimal digits"),
+     ("  ciplab:\n", "  edits:\n", r"sources\.edits is no name for a collection"),
+     ("fake: 960}", "maybe: 960}", r"sources\.ciplab\.quota\.maybe is 'maybe'; write real or fake"),
+     ("seed: 0", "seed: 0\nthe file: x", "'the file' is no key")],
 )  # fmt: skip
 def test_a_mistake_in_a_recipe_is_named(old, new, message):
     text = (RECIPES / "150k.yaml").read_text()

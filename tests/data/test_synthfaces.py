@@ -139,3 +139,14 @@ def test_mistakes_are_named(raw, tmp_path):
     with pytest.raises(UserError, match="holds another set"):
         synthfaces.build_raw(raw, COUNT + 2, SIZE)
     assert not (tmp_path / "a").exists()
+
+
+def test_the_version_follows_what_draws_and_not_the_interpreter(monkeypatch, tmp_path):
+    synthfaces.version.cache_clear()
+    before = synthfaces.version()
+    other = tmp_path / "weights.safetensors"
+    other.write_bytes(stylegan.WEIGHTS.read_bytes() + b"1")
+    monkeypatch.setattr(stylegan, "WEIGHTS", other)
+    synthfaces.version.cache_clear()
+    assert len(before) == 12 and synthfaces.version() != before
+    synthfaces.version.cache_clear()

@@ -59,7 +59,7 @@ class Assembly:
 
 @dataclass
 class Shard:
-    """Shard `index` of `count` (from 1) of a set that is not published yet."""
+    """Shard `index` of `count` (from 1) of a set that is not complete yet."""
 
     out: Path
     index: int

@@ -24,7 +24,7 @@ from mesocore.core.errors import UserError
 from mesocore.data.assembly.recipe import Collection
 
 MAX_FILES = 1_000_000
-MAX_FILE_BYTES = 256 * 2**20  # as pixels.MAX_BYTES: no larger file would be used
+MAX_FILE_BYTES = 256 * 2**20  # as images.MAX_BYTES: no larger file would be used
 MAX_RATIO = 20  # unpacked to packed; collections of JPEGs are at 1
 _SLACK = 64 * 2**20  # a small archive of text may shrink more
 _BLOCK = 2**20

@@ -6,6 +6,7 @@ below are its schema, checked by pydantic; a mistake is reported with the file a
 """
 
 import hashlib
+import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
@@ -41,9 +42,13 @@ def _inside(path: str) -> str:
 def _preparation(values: object) -> Preparation:
     if not isinstance(values, dict) or values.get("quality") is None:
         raise ValueError("quality is missing: write the JPEG quality of all images, as 90")
+    if set(values) - set(Preparation.__dataclass_fields__):
+        raise ValueError(f"needs some of {', '.join(Preparation.__dataclass_fields__)}")
     try:
         prep = Preparation(**values)
-    except (TypeError, ValueError) as error:
+    except TypeError:
+        raise ValueError("does not work: write size and quality as whole numbers") from None
+    except ValueError as error:
         raise ValueError(f"does not work: {error}") from None
     if prep.size % 16 or prep.size < 64:
         raise ValueError(f"size is {prep.size}: write a multiple of 16 from 64, for example 256")
@@ -60,6 +65,18 @@ def _face(values: object) -> Face:
             raise ValueError(f"{name} is {point}: write {', '.join(known)}, each as [x, y] in "
                              "shares of width and height")  # fmt: skip
     return Face(**{name: tuple(map(float, point)) for name, point in points.items()})
+
+
+def _handle(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", text):
+        raise ValueError("write OWNER/NAME")
+    return text
+
+
+def _checksum(text: str) -> str:
+    if text and not re.fullmatch("[0-9a-f]{64}", text):
+        raise ValueError("write 64 hexadecimal digits or leave the key out")
+    return text
 
 
 def _both_labels(quota: dict[str, int]) -> dict[str, int]:
@@ -110,8 +127,8 @@ class Collection(_Part):
     of the archive, where it is known.
     """
 
-    name: Annotated[Text, Field(pattern=r"^[\w.-]+$")]
-    kaggle: Annotated[Text, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    name: Text
+    kaggle: Annotated[Text, AfterValidator(_handle)]
     title: Text
     licence: Text
     gigabytes: Annotated[float, Field(strict=True, ge=0)]
@@ -120,7 +137,7 @@ class Collection(_Part):
     fakes: Text = ""
     index: tuple[Text, ...] = ()
     index_root: Inside = "."
-    sha256: Annotated[Text, Field(pattern="^([0-9a-f]{64})?$")] = ""
+    sha256: Annotated[Text, AfterValidator(_checksum)] = ""
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
@@ -130,8 +147,6 @@ class Collection(_Part):
                 raise ValueError(
                     f"quota.{label} is {self.quota[label]}; the collection has {there}"
                 )
-        if self.name == EDITS:
-            raise ValueError(f"{EDITS!r} is no name for a collection: edits are called that")
         return self
 
 
@@ -206,14 +221,40 @@ def parse(text: str, file: str) -> Recipe:
         raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(tree, dict):
         raise UserError(f"{file}: the recipe is not a mapping of keys to values; {EXAMPLE}")
-    sources = tree.get("sources")
-    if isinstance(sources, dict):
-        tree["sources"] = {str(name): {**values, "name": str(name)} if isinstance(values, dict)
-                           else values for name, values in sources.items()}  # fmt: skip
+    if "the file" in tree:
+        raise UserError(f"{file}: 'the file' is no key of a recipe; remove it, {EXAMPLE}")
+    if isinstance(tree.get("sources"), dict):
+        tree["sources"] = {str(name): _named(name, values, file)
+                           for name, values in tree["sources"].items()}  # fmt: skip
     try:
         return Recipe.model_validate({**tree, "the file": text})
     except ValidationError as error:
         raise UserError(f"{file}: {_sentence(error.errors()[0])}") from None
+
+
+def _named(name: object, values: object, file: str) -> object:
+    """What stands below a collection's name, with the name in it."""
+    key = f"{file}: sources.{name}"
+    if not re.fullmatch(r"[\w.-]+", str(name)) or name == EDITS:
+        raise UserError(f"{key} is no name for a collection; use letters and digits, and not "
+                        f"{EDITS!r}")  # fmt: skip
+    if not isinstance(values, dict):
+        raise UserError(f"{key} is not a mapping of keys to values; {EXAMPLE}")
+    if "name" in values:
+        raise UserError(f"{key}.name is no key of a recipe; remove it, {EXAMPLE}")
+    return values | {"name": str(name)}
+
+
+FIXES = {  # pydantic's kinds of errors: what to write instead
+    "string_type": "write a text",
+    "int_type": "write a whole number from 0",
+    "float_type": "write a number",
+    "greater_than_equal": "write a number from 0",
+    "tuple_type": "write a list",
+    "dict_type": "write keys and values",
+    "model_type": "write keys and values",
+    "literal_error": "write real or fake",
+}
 
 
 def _sentence(error: dict) -> str:
@@ -226,7 +267,8 @@ def _sentence(error: dict) -> str:
     if error["type"] == "extra_forbidden":
         return f"{key} is no key of a recipe; correct or remove it, {EXAMPLE}"
     if error["type"] != "value_error":
-        return f"{key} is {error['input']!r}; {said[0].lower()}{said[1:]}"
+        fix = FIXES.get(error["type"], said[0].lower() + said[1:])
+        return f"{key.removesuffix('.[key]')} is {error['input']!r}; {fix}"
     if isinstance(error["input"], str):
         return f"{key} is {error['input']!r}; {said}"
     joint = " " if said.startswith(("does not", "needs", "names")) else "."

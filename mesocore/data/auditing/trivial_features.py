@@ -25,7 +25,7 @@ _LEVELS = np.arange(256)
 
 
 def header_features(facts: pd.DataFrame) -> pd.DataFrame:
-    """Numbers from `pixels.header_facts` rows; words become one column per common value."""
+    """Numbers from `images.header_facts` rows; words become one column per common value."""
     numbers = {
         "log bytes": np.log(facts["bytes"]),
         "bytes per pixel": facts["bytes"] / (facts["width"] * facts["height"]),
