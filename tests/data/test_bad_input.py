@@ -271,7 +271,7 @@ def test_a_read_only_place_is_one_line(source, tmp_path, monkeypatch):
 
 def test_a_dead_worker_is_one_line_and_can_be_resumed(source, tmp_path, monkeypatch):
     monkeypatch.setattr(convert, "convert_file", lambda *_: os._exit(9))
-    with pytest.raises(UserError, match="a worker process died .* run the same command again"):
+    with pytest.raises(UserError, match="a worker process died .* the same command goes on"):
         build(source, tmp_path / "out", workers=2)
     monkeypatch.undo()
     assert build(source, tmp_path / "out", workers=2).counts["accepted"] == 24

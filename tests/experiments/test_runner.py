@@ -77,7 +77,7 @@ def test_a_row_whose_runs_are_too_large_to_keep_comes_from_the_record(job, monke
     monkeypatch.setattr(ablation, "REAL", ("meso4", "meso4+eca"))
     ablation.ABLATION.run([job.folder])
     found = record(f"real/{job.data.name}-ablation.json")
-    assert found["command"] == f"python -m experiments ablation {job.folder}"
+    assert found["command"] == f"python -m experiments ablation data/{job.data.name}"
     assert ablation.missing(job) == ["meso4", "meso4+eca"]  # its runs are still there
     shutil.rmtree(runtime.project_root() / "runs/ablation" / job.data.name / "meso4+eca-0")
     assert ablation.missing(job) == ["meso4"]

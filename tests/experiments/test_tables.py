@@ -69,7 +69,7 @@ def test_a_table_gives_a_record_like_the_committed_one(project, name, made, comm
     assert cli.main([name, str(project / "set")]) == 0, capsys.readouterr().err
     record = json.loads(record_path(made).read_text())
     keys(record, json.loads((COMMITTED / committed).read_text()))
-    assert record["command"] == f"python -m experiments {name} {project / 'set'}"
+    assert record["command"] == f"python -m experiments {name} synthfaces"
 
 
 def test_rows_hold_what_they_were_trained_with(project):
@@ -91,7 +91,7 @@ def test_measurements_of_a_run_give_records_like_the_committed_ones(project):
     assert cli.main(["robustness", str(run), data]) == 0
     record = json.loads(record_path("synthfaces/robustness.json").read_text())
     keys(record, json.loads((COMMITTED / "synthfaces/robustness.json").read_text()))
-    assert record["command"] == f"python -m experiments robustness {run} {data}"
+    assert record["command"] == f"python -m experiments robustness {run} synthfaces"
     assert cli.main(["errors", str(run), data]) == 0
     record = json.loads(record_path("real/meso4-0-errors.json").read_text())
     keys(record, json.loads((COMMITTED / "real/openforensics-meso4-errors.json").read_text()))
