@@ -39,6 +39,9 @@ app = typer.Typer(
 
 Set = Annotated[str, typer.Option("--data", help="an assembled set, or the word synthfaces")]
 Resume = Annotated[bool, typer.Option("--resume", help="go on with the run in --out")]
+Labels = Annotated[
+    list[str] | None, typer.Option("--label", help="FOLDER=real or =fake: what a name means")
+]
 Record = Annotated[Path | None, typer.Option("--json", help="write what was found here")]
 
 
@@ -91,15 +94,23 @@ def assemble(
     shard: Annotated[
         str | None, typer.Option(help="do part i/n of the work; then: mesocore merge")
     ] = None,
+    label: Labels = None,
+    group_by: Annotated[
+        str, typer.Option(help="video: frames of one stay together; image: all are independent")
+    ] = "video",
+    keep_splits: Annotated[
+        bool, typer.Option("--keep-splits", help="those of folders called train, val and test")
+    ] = False,
 ) -> None:
     """Verify, match, deduplicate and split images into a training set."""
     from mesocore.data import tiers
     from mesocore.data.assembly import assemble as assembly
     from mesocore.data.assembly import fetch, recipe
+    from mesocore.data.sources import labels
 
     part = assembly.parse_shard(shard) if shard else None
     if source[0].endswith((".yaml", ".yml")):
-        decided = (size, split, seed, quality, native or None)
+        decided = (size, split, seed, quality, native or None, label, keep_splits or None)
         if len(source) > 1 or any(value is not None for value in decided):
             raise UserError(f"{source[0]} decides sources, size, split, seed and quality; give it "
                             "alone, or write a recipe of your own")  # fmt: skip
@@ -116,8 +127,9 @@ def assemble(
     count = count or tiers.EMBEDDED_COUNT
     folders = [tiers.raw_source(item, out, count) for item in source]
     done = assembly.assemble(
-        folders, out, size, split or "0.7/0.1/0.2", seed or 0, quality, native=native, shard=part
-    )
+        folders, out, size, split or "0.7/0.1/0.2", seed or 0, quality, native=native, shard=part,
+        labels=labels.parse_given(label or []), group_by=group_by, keep_splits=keep_splits,
+    )  # fmt: skip
     print(done.to_text())
 
 
@@ -134,14 +146,16 @@ def merge(
 @app.command()
 def audit(
     folder: Annotated[Path, typer.Argument(help="an assembled set, or a raw real/fake folder")],
+    label: Labels = None,
     json_file: Record = None,
 ) -> None:
     """Look for shortcuts and leaks. Exit status: 0 none, 4 shortcut, 8 leak, 12 both."""
     from mesocore import data
     from mesocore.core import files, runtime
+    from mesocore.data.sources import labels
 
     runtime.setup()
-    report = data.audit(folder)
+    report = data.audit(folder, labels=labels.parse_given(label or []))
     print(report.to_text())
     if json_file:
         made = {"environment": runtime.environment(), "command": runtime.command_line()}
@@ -250,7 +264,10 @@ def evaluate(
         ),
     ],
     data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
-    split: Annotated[str, typer.Option(help="test, val, train or all")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="test, val, train or all  [default: test, if there is one]")
+    ] = None,
+    label: Labels = None,
     json_file: Record = None,
     card_file: Annotated[
         Path | None, typer.Option("--card", help="write a model card here, in Markdown")
@@ -258,17 +275,18 @@ def evaluate(
 ) -> None:
     """Measure a model, each metric with a 95 % interval; of several seeds the mean."""
     from mesocore.core import files, runtime
+    from mesocore.data.sources import labels
     from mesocore.evaluation import model_card, records
     from mesocore.nets import load_detector
 
     runtime.setup()
     detectors = [load_detector(run) for run in runs]
-    record = records.evaluate(detectors, data, split)
+    record = records.evaluate(detectors, data, split, labels.parse_given(label or []))
     print(records.summary(record))
     if json_file:
         files.write_json(json_file, record)
     if card_file:
-        found = model_card.findings(detectors, data, split)
+        found = model_card.findings(detectors, data, record["data"]["split"])
         files.write_text(card_file, model_card.render(record, detectors[0], found))
 
 

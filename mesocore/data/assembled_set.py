@@ -13,16 +13,16 @@ Names are text whatever they look like: a source folder called `NA` or `007` is 
 import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file, write_json, write_text
-from mesocore.core.images import Preparation
+from mesocore.core.images import BadImage, Preparation, open_rgb, prepare
 
 SPLITS = ("train", "val", "test")
 LABELS = ("real", "fake")
@@ -34,7 +34,7 @@ MANIFEST = [
 REJECTED = ["origin", "label", "source", "reason"]
 ORIGINALS = [
     "origin", "format", "bytes", "width", "height", "mode", "progressive", "quantisation", "tables",
-    "exif", "icc", "original",
+    "exif", "icc", "original", "mask",
 ]  # fmt: skip
 _TYPES = {"width": np.int64, "height": np.int64, "bytes": np.int64, "quantisation": float,
           "progressive": bool, "exif": bool, "icc": bool}  # fmt: skip
@@ -113,6 +113,16 @@ class AssembledSet:
         """The headers of the accepted originals, as assembly saw them: `ORIGINALS`."""
         return self._table("originals.csv")
 
+    def original_ids(self, *splits: str) -> np.ndarray:
+        """The first 64 bits of the SHA-256 of the original file of each image: uint64 `(N,)`.
+
+        Of the splits named, sorted. They tell whether a file was in a set that is not at hand.
+        """
+        rows = self._table("manifest.csv")
+        wanted = rows.loc[rows["split"].isin(splits), ["origin"]]
+        found = wanted.merge(self.originals()[["origin", "original"]], on="origin")
+        return np.sort(file_ids(found["original"]))
+
     def original_path(self, origin: str) -> Path:
         """Where the original with this `origin` was read from; it may be gone."""
         source, _, relative = origin.partition("/")
@@ -134,15 +144,25 @@ class AssembledSet:
     def mask(self, row: pd.Series) -> np.ndarray | None:
         """The pixels that an edit changed, bool `(S, S)`, for a manifest row; None if unknown.
 
-        The embedded set keeps masks beside its source (`mask_path`).
+        From the mask that assembly found beside the original, prepared as the original was.
         """
-        source, _, relative = row["origin"].partition("/")
-        path = self.sources.get(source, Path()) / mask_path(relative)
-        if not path.is_file():
+        path = self._masks.get(row["origin"])
+        if path is None or not path.is_file():
             return None
-        size = self.preparation.size
-        with Image.open(path) as image:
-            return np.asarray(image.resize((size, size), Image.Resampling.NEAREST)) > 0
+        as_prepared = replace(self.preparation, resample="nearest")
+        try:
+            values = np.asarray(prepare(open_rgb(path), as_prepared)).max(axis=2)  # (S, S)
+            return values > values.max() // 2  # 0 and 1, or 0 and 255, with JPEG's ripples
+        except BadImage:
+            return None
+
+    @functools.cached_property
+    def _masks(self) -> dict[str, Path]:
+        """origin -> mask, of the images that have one."""
+        table = self.originals()
+        table = table[table["mask"] != ""]
+        return {origin: self.original_path(origin.partition("/")[0] + "/" + mask)
+                for origin, mask in zip(table["origin"], table["mask"], strict=True)}  # fmt: skip
 
     def cache_file(self, split: str, size: int) -> Path:
         """Where the packed cache of a split at `size` px is; another manifest has another name."""
@@ -186,6 +206,11 @@ class AssembledSet:
         return pd.read_csv(path, keep_default_na=False, dtype=types)
 
 
+def file_ids(sha256: Iterable[str]) -> np.ndarray:
+    """uint64 `(N,)`: the first 64 bits of each hash in hexadecimal."""
+    return np.array([int(digest[:16], 16) for digest in sha256], dtype=np.uint64)
+
+
 def write_rejected(folder: Path, rejected: pd.DataFrame) -> None:
     """rejected.csv alone: a set that cannot be completed says why."""
     _write_csv(folder / "rejected.csv", rejected[REJECTED])
@@ -210,11 +235,6 @@ def counts(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict:
         "groups": int(manifest["group"].nunique()),
         "splits": {name: {k: int(v) for k, v in row.items()} for name, row in by_split.iterrows()},
     }
-
-
-def mask_path(path: str) -> str:
-    """Where the mask of an edited image lies, both relative to the folder of its source."""
-    return f"masks/{path.removesuffix('.jpg')}.png"
 
 
 def kinds(table: pd.DataFrame) -> pd.Series:

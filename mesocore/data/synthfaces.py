@@ -25,7 +25,7 @@ from mesocore.core import files, images, runtime
 from mesocore.core.errors import UserError
 from mesocore.core.images import encode_jpeg
 from mesocore.core.parallel import in_parallel
-from mesocore.data.assembled_set import GENERATED, mask_path
+from mesocore.data.assembled_set import GENERATED
 from mesocore.faces import rendering, stylegan
 from mesocore.faces.landmarks import Face
 from mesocore.faces.random_edits import Donor, retouch
@@ -205,3 +205,8 @@ def _generated(seed: int, size: int) -> np.ndarray:
     if size == stylegan.SIZE:
         return image
     return np.array(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))
+
+
+def mask_path(path: str) -> str:
+    """Where the mask of an edited image lies, both relative to the folder of its source."""
+    return f"masks/{path.removesuffix('.jpg')}.png"

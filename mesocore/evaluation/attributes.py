@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mesocore.data.assembled_set import AssembledSet, kinds
-from mesocore.data.assembly.sources import ciplab_name
+from mesocore.data.sources import ciplab
 from mesocore.faces.landmarks import FACE_PARTS
 from mesocore.faces.rendering import LOOK
 
@@ -31,7 +31,7 @@ def known(folder: Path, table: pd.DataFrame) -> pd.DataFrame:
     kind = kinds(table).where(table["label"] == "fake")
     edited = kind == "edited"
     facts = pd.DataFrame({"kind": kind.where(kind != "fake"), "edit": table["edit"].where(edited)})
-    names = [ciplab_name(origin.rpartition("/")[2]) for origin in table["origin"]]
+    names = [ciplab.parsed(origin.rpartition("/")[2]) for origin in table["origin"]]
     facts["difficulty"] = pd.Series([name and name[0] for name in names], table.index, dtype=object)
     facts["replaced"] = pd.Series([name and "+".join(name[1]) or None for name in names],
                                   table.index, dtype=object)  # fmt: skip

@@ -85,6 +85,7 @@ class Evaluation(TypedDict):
     trivial_baseline: dict[str, float] | None
     environment: Environment
     command: str
+    seen_in_training: NotRequired[int | None]
     warning: NotRequired[str]
 
 

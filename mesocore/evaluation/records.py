@@ -1,5 +1,6 @@
 """One results file: what was measured, on what, by what, with what beside it."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from mesocore.core.errors import UserError
+from mesocore.core.files import sha256_file
 from mesocore.core.runtime import command_line, environment
 from mesocore.data import dataset, tiers
-from mesocore.data.assembled_set import AssembledSet
-from mesocore.data.assembly import sources
+from mesocore.data.assembled_set import SPLITS, AssembledSet, file_ids
 from mesocore.data.auditing import audit
+from mesocore.data.sources import overview, scanning
 from mesocore.evaluation import metrics
 from mesocore.evaluation.prediction import predict
 from mesocore.evaluation.record_types import Comparison, Data, Evaluation
@@ -21,26 +23,38 @@ from mesocore.nets.detector import Detector
 
 
 def evaluate(
-    detector: Detector | Sequence[Detector], data: str | Path, split: str = "test"
+    detector: Detector | Sequence[Detector],
+    data: str | Path,
+    split: str | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Evaluation:
-    """Scores an assembled set's split, or a whole raw `real/` + `fake/` folder, and measures.
+    """Scores a split of an assembled set or of a raw folder with labels, and measures.
 
-    `data` is a path, or the word `synthfaces`. Several detectors are runs of one model that differ
-    in their seed: then metrics are means over them, and threshold and temperature are lists.
+    `data` is a path, or the word `synthfaces`. `split` is the test split unless given; of a raw
+    folder without one it is all. `labels`: what its folders' names mean (`labels.parse_given`).
+    Several detectors are runs of one model that differ in their seed: then metrics are means over
+    them, and threshold and temperature are lists.
 
-    Returns the record of a results file. On an assembled set the AUC of
-    trivial features, fitted on its train split, stands beside the model's. Raises `UserError` if
-    the detectors differ in more than their seed.
+    Returns the record of a results file. On an assembled set the AUC of trivial features, fitted on
+    its train split, stands beside the model's. Raises `UserError` if the detectors differ in more
+    than their seed, or if there is no such split.
     """
     detectors = [detector] if isinstance(detector, Detector) else list(detector)
     about = one_model(detectors)
     raw = tiers.is_raw(data)
-    data = Path(data) if raw else tiers.resolve(data)
-    tables = [_score_raw(d, data) if raw else (scored(d, data, split), 0) for d in detectors]
+    if raw:
+        data = Path(data)
+        found, split = _raw_split(data, split, labels)
+        tables = [_score_raw(d, found) for d in detectors]
+        originals = file_ids(sha256_file(Path(path)) for path in tables[0][0]["path"])
+    else:
+        data, split = tiers.resolve(data), split or "test"
+        tables = [(scored(d, data, split), 0) for d in detectors]
+        originals = data.original_ids(*(SPLITS if split == "all" else (split,)))
     seen = not raw and about["config"].get("manifest_sha256") == data.manifest_sha256
     record = {
         "model": about["config"],
-        "data": _raw_data(data, tables[0][1]) if raw else about_data(data, split),
+        "data": _raw_data(data, split, tables[0][1]) if raw else about_data(data, split),
         "seeds": [d.description["config"]["seed"] for d in detectors if "seed" in about["config"]],
         "threshold": {
             "value": _one_or_all([d.threshold for d in detectors]),
@@ -54,9 +68,22 @@ def evaluate(
         "environment": environment(),
         "command": command_line(),
     }
+    number = 0 if seen and split == "test" else _seen(detectors, originals)
+    record["seen_in_training"] = number
     if seen and split != "test":
         record["warning"] = f"the {split} split took part in training or in choosing the threshold"
+    elif number:
+        record["warning"] = (f"the detector was trained or tuned on {number} of the "
+                             f"{len(originals)} images: its figures are too good")  # fmt: skip
     return record
+
+
+def _seen(detectors: Sequence[Detector], originals: np.ndarray) -> int | None:
+    """How many of the originals a run was trained or validated on; None if it does not say."""
+    if any(detector.trained_on is None for detector in detectors):
+        return None
+    seen = np.unique(np.concatenate([detector.trained_on for detector in detectors]))
+    return int(np.isin(originals, seen).sum())
 
 
 def compare(
@@ -107,9 +134,9 @@ def about_data(data: Path | AssembledSet, split: str) -> Data:
             "rejected": 0}  # fmt: skip
 
 
-def _raw_data(folder: Path, rejected: int) -> Data:
+def _raw_data(folder: Path, split: str, rejected: int) -> Data:
     return {"tier": tiers.tier(folder), "path": folder.name, "manifest_sha256": None,
-            "split": "all", "rejected": rejected}  # fmt: skip
+            "split": split, "rejected": rejected}  # fmt: skip
 
 
 def one_model(detectors: Sequence[Detector]) -> dict:
@@ -141,11 +168,29 @@ def scored(detector: Detector, data: Path | AssembledSet, split: str) -> pd.Data
     return faces.table.assign(probability=detector.probabilities(faces.images))
 
 
-def _score_raw(detector: Detector, folder: Path) -> tuple[pd.DataFrame, int]:
-    found = sources.scan(folder)
-    by_path = {str(c.path): c for c in found.candidates}
-    if not by_path:
-        raise UserError(f"{folder}: no image below a folder called real or fake")
+def _raw_split(
+    folder: Path, split: str | None, labels: Mapping[str, str] | None
+) -> tuple[scanning.Scan, str]:
+    """What a raw folder holds of a split, and its name; the default is test, or all without it."""
+    if split is not None and split not in (*SPLITS, "all"):
+        raise UserError(f"no split is called {split!r}; choose one of: {', '.join(SPLITS)}, all")
+    found = scanning.scan(folder, given=labels)
+    if not found.candidates:
+        overview.check_classes([found], [folder])
+    there = [name for name in SPLITS if any(c.split == name for c in found.candidates)]
+    split = split or ("test" if "test" in there else "all")
+    if split == "all":
+        return found, split
+    if split not in there:
+        has = f"it has {', '.join(there)}" if there else "it is not split"
+        raise UserError(f"{folder} has no {split} folder ({has}); measure all of it: --split all")
+    own = [c for c in found.candidates if c.split == split]
+    return dataclasses.replace(found, candidates=own, unlabelled=[]), split
+
+
+def _score_raw(detector: Detector, found: scanning.Scan) -> tuple[pd.DataFrame, int]:
+    """Path, label, source, group and P(fake) of each image, and the number of files left out."""
+    by_path = {c.path: c for c in found.candidates}
     rows, rejected = [], len(found.unlabelled)
     for verdict in predict(detector, list(by_path)):
         if verdict.error:
@@ -154,14 +199,16 @@ def _score_raw(detector: Detector, folder: Path) -> tuple[pd.DataFrame, int]:
         candidate = by_path[verdict.path]
         rows.append(
             {
+                "path": verdict.path,
                 "label": candidate.label,
                 "source": candidate.source,
-                "group": candidate.group or verdict.path,
+                "group": candidate.group or (candidate.videos or (verdict.path,))[0],
                 "probability": verdict.probability_fake,
             }
         )
     if not rows:
-        raise UserError(f"{folder}: none of its {rejected} images could be read")
+        raise UserError(f"none of the {rejected} images could be read, the first is "
+                        f"{found.candidates[0].path}")  # fmt: skip
     return pd.DataFrame(rows), rejected
 
 
@@ -188,6 +235,8 @@ def summary(record: Evaluation) -> str:
     threshold = record["threshold"]
     values = np.atleast_1d(threshold["value"])
     lines.append(f"threshold {', '.join(f'{v:.3f}' for v in values)}, from {threshold['from']}")
+    if record.get("seen_in_training", 0) is None:
+        lines.append("whether the detector was trained on some of these images is not known")
     if "warning" in record:
         lines.append(f"warning: {record['warning']}")
     return "\n".join(lines)

@@ -1,10 +1,11 @@
 """What a trained model is on disk, and the detector that is read back from it.
 
 A run's folder holds `model.safetensors` (weights of the best epoch), `model.json` (config,
-validation metrics, manifest hash, preparation, threshold, temperature) and what training needs to
-resume. No file here is a pickle, and none is ever loaded.
+validation metrics, manifest hash, preparation, threshold, temperature), `trained_on.npy` (which
+files it saw) and what training needs to resume. No file here is a pickle, and none is ever loaded.
 """
 
+import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from mesocore.core.images import Preparation
 from mesocore.nets.models import build
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+TRAINED_ON = "trained_on.npy"
 
 
 @dataclass
@@ -29,7 +31,9 @@ class Detector:
 
     `preparation` is what images go through first; `size` the model's input (a resize follows when
     the two differ); P(fake) is `sigmoid(logit / temperature)`; an image is called fake when P(fake)
-    is at least `threshold`. `description` says where all that came from.
+    is at least `threshold`. `description` says where all that came from. `trained_on` is uint64
+    `(N,)`, sorted: the originals of its training and validation images, as
+    `AssembledSet.original_ids` gives them; None if that is not known.
     """
 
     model: nn.Module
@@ -38,6 +42,7 @@ class Detector:
     threshold: float
     temperature: float
     description: dict = field(default_factory=dict)
+    trained_on: np.ndarray | None = None
 
     def logits(self, images: Tensor, batch: int = 64) -> np.ndarray:
         """uint8 `(N, 3, S, S)` -> float64 `(N,)`, uncalibrated; the model is left in eval mode."""
@@ -108,9 +113,22 @@ def load_detector(path: str | Path) -> Detector:
             about["threshold"],
             about["temperature"],
             about,
+            _trained_on(folder),
         )
     except (ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder} is damaged ({error}); train again") from error
+
+
+def save_trained_on(folder: Path, ids: np.ndarray) -> None:
+    """Writes `Detector.trained_on` into a run's folder."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.unique(ids))
+    write_bytes(folder / TRAINED_ON, buffer.getvalue())
+
+
+def _trained_on(folder: Path) -> np.ndarray | None:
+    path = folder / TRAINED_ON
+    return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
 def fit_widths(model: nn.Module, state: dict[str, Tensor]) -> None:

@@ -8,12 +8,20 @@ and needs none of its members' any more.
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from mesocore.core.errors import UserError
 from mesocore.core.files import check_free
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import metrics, records
-from mesocore.nets.detector import Detector, load_detector, logits, save_model
+from mesocore.nets.detector import (
+    Detector,
+    load_detector,
+    logits,
+    save_model,
+    save_trained_on,
+)
 from mesocore.nets.models import Ensemble
 
 
@@ -45,9 +53,10 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
         "members_sha256": [m.description["weights_sha256"] for m in members],
         "environment": about["environment"],
     }
-    return Detector(
-        model, preparation, members[0].size, fitted["threshold"], fitted["temperature"], description
-    )
+    seen = [member.trained_on for member in members]
+    trained_on = None if any(ids is None for ids in seen) else np.unique(np.concatenate(seen))
+    return Detector(model, preparation, members[0].size, fitted["threshold"],
+                    fitted["temperature"], description, trained_on)  # fmt: skip
 
 
 def save_ensemble(members: Sequence[Path], data: str | Path, out: Path) -> Detector:
@@ -56,4 +65,6 @@ def save_ensemble(members: Sequence[Path], data: str | Path, out: Path) -> Detec
     made = ensemble([load_detector(run) for run in members], data)
     out.mkdir(parents=True, exist_ok=True)
     save_model(out, made.model, made.description)
+    if made.trained_on is not None:
+        save_trained_on(out, made.trained_on)
     return made

@@ -21,7 +21,13 @@ from mesocore.core.runtime import environment, setup
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import metrics
-from mesocore.nets.detector import Detector, load_detector, logits, save_model
+from mesocore.nets.detector import (
+    Detector,
+    load_detector,
+    logits,
+    save_model,
+    save_trained_on,
+)
 from mesocore.nets.models import build
 from mesocore.training import distributed, loop, run_folder
 from mesocore.training.config import TrainConfig
@@ -58,6 +64,7 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     if accelerator.is_main_process:
         defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
         run_folder.open_run(out, settings, defaults, resume)
+        save_trained_on(out, _seen(assembled, config))
     accelerator.wait_for_everyone()
     if resume and _finished(done := run_folder.history(out), config):
         return pd.DataFrame(done)
@@ -98,6 +105,16 @@ def _splits(
 ) -> tuple[dataset.FaceSet, dataset.FaceSet]:
     training, validation = (dataset.load(assembled, name, config.size) for name in ("train", "val"))
     return dataset.subset(training, config.images) if config.images else training, validation
+
+
+def _seen(assembled: AssembledSet, config: TrainConfig) -> np.ndarray:
+    """The originals of all images that decide the run, with those of the run that it starts from.
+
+    With `images` too, all of the training split count: which of them are drawn is settled later.
+    """
+    own = assembled.original_ids("train", "val")
+    before = load_detector(config.init).trained_on if config.init is not None else None
+    return own if before is None else np.union1d(own, before)
 
 
 def _finished(rows: list[dict], config: TrainConfig) -> bool:

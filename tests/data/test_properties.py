@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mesocore.data.assembled_set import MANIFEST, ORIGINALS, REJECTED, SPLITS, AssembledSet
-from mesocore.data.assembly import duplicates, sources, splits
+from mesocore.data.assembly import duplicates, splits
 from mesocore.data.assembly.duplicates import MAX_DISTANCE
+from mesocore.data.sources import labels, scanning
 
 settings.register_profile("course", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("course")
@@ -105,25 +106,30 @@ def _nested(folders: list[list[str]]) -> bool:
 @given(FOLDERS.filter(lambda folders: not _nested(folders)), st.randoms(use_true_random=False))
 def test_sources_have_distinct_names_that_no_order_changes(folders, shuffler):
     paths = [Path("/nowhere", *folder) for folder in folders]
-    names = sources.source_names(paths)
+    names = scanning.source_names(paths)
     assert len(set(names.values())) == len(paths)
     for path, name in names.items():
         assert name.endswith(path.name) and "/" not in name
-    again = sources.source_names(shuffler.sample(paths, len(paths)))
+    again = scanning.source_names(shuffler.sample(paths, len(paths)))
     assert again == names
 
 
 @given(
     st.lists(st.sampled_from(["NA", "x", "holiday", "2020"]), max_size=3),
-    st.sampled_from(sorted(sources.LABELS)),
+    st.sampled_from(
+        [(word, "real") for word in labels.REAL_WORDS]
+        + [(word, "fake") for word in labels.FAKE_WORDS]
+    ),  # fmt: skip
     st.lists(st.sampled_from(["NA", "x", "masks", "2020"]), max_size=3),
     st.booleans(),
 )
 def test_the_nearest_labelled_folder_decides_in_any_case_of_letters(above, word, below, shout):
-    folder = word.upper() if shout else word
-    assert sources._label([*above, folder, *below]) == sources.LABELS[word]
-    opposite = "fake" if sources.LABELS[word] == "real" else "real"
-    assert sources._label([*above, opposite, folder, *below]) == sources.LABELS[word]
+    name, label = word
+    folder = name.upper() if shout else name
+    opposite = "fake" if label == "real" else "real"
+    for path in ([*above, folder, *below], [*above, opposite, folder, *below]):
+        place = "/".join(path)
+        assert labels.FolderLabels([place], "holiday")[place].label == label
 
 
 def _table(columns: list[str], rows: int, **fixed) -> st.SearchStrategy:

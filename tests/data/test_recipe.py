@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from mesocore.core.errors import UserError
-from mesocore.data.assembly import convert, fetch, plan, recipe, sources
+from mesocore.data.assembly import convert, fetch, plan, recipe
 from mesocore.data.assembly.assemble import assemble_recipe, load, merge
+from mesocore.data.sources import ciplab
 from tests.conftest import fill, picture
 from tests.data.test_assemble import tree
 
@@ -263,7 +264,7 @@ def test_sources_on_disk_are_named_by_their_collection(tmp_path):
                                             ("mid_1_0000.jpg", "mid"), ("fake_7.jpg", ""),
                                             ("easy_1_111.jpg", "")])  # fmt: skip
 def test_part_digits(name, edit):
-    assert sources.ciplab_edit(name) == edit
+    assert ciplab.edit(name) == edit
 
 
 def test_an_edit_of_a_broken_photograph_is_rejected(published, tmp_path):

@@ -12,7 +12,7 @@ from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file
 from mesocore.core.images import encode_jpeg
 from mesocore.data import synthfaces
-from mesocore.data.assembly import sources
+from mesocore.data.sources import scanning
 from mesocore.faces import rendering, stylegan
 from tests import victims
 
@@ -43,7 +43,7 @@ def test_half_is_real_and_the_tables_name_every_file(raw):
 
 
 def test_the_scanner_takes_it_whole_with_its_groups(raw):
-    scan = sources.scan(raw)
+    scan = scanning.scan(raw)
     assert len(scan.candidates) == COUNT and scan.unlabelled == []
     assert all(candidate.group for candidate in scan.candidates)
 

@@ -23,22 +23,24 @@ from mesocore.core import files, parallel, runtime
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.data.assembled_set import AssembledSet
-from mesocore.data.assembly import convert, fetch, finalise, plan, splits
+from mesocore.data.assembly import convert, fetch, finalise, overview, plan, splits
 from mesocore.data.assembly.plan import Plan
 from mesocore.data.assembly.recipe import Recipe
-from mesocore.data.assembly.sources import source_names
+from mesocore.data.sources.scanning import source_names
 
 _WORK = ".assembly"
 
 
 @dataclass
 class Assembly:
-    """An assembled set. `counts` has inputs, accepted, rejected, reasons, groups and splits."""
+    """An assembled set. `counts` has inputs, accepted, rejected, reasons, groups and splits;
+    `found` says what the sources were taken to be (overview.py)."""
 
     out: Path
     manifest: pd.DataFrame
     rejected: pd.DataFrame
     counts: dict
+    found: dict
     already_complete: bool = False
 
     def to_text(self) -> str:
@@ -49,6 +51,7 @@ class Assembly:
             f"inputs {counts['inputs']} = accepted {counts['accepted']} "
             f"+ rejected {counts['rejected']}; {counts['groups']} groups"
         )
+        lines += [f"  {text}" for text in overview.lines(self.found)]
         lines += [f"  {number:7d} rejected: {text}" for text, number in counts["reasons"].items()]
         for name, labels in counts["splits"].items():
             shown = " ".join(f"{number:7d} {label}" for label, number in labels.items())
@@ -83,20 +86,27 @@ def assemble(
     progress: bool = True,
     native: bool = False,
     shard: tuple[int, int] | None = None,
+    labels: Mapping[str, str] | None = None,
+    group_by: str = "video",
+    keep_splits: bool = False,
 ) -> Assembly | Shard:
     """Assembles source folders into `out`; goes on with an interrupted run of the same settings.
 
     split: shares of train, val and test, as numbers or "0.7/0.1/0.2". workers: processes; by
     default one per core where there is enough to do. native: the middle `size` pixels are cut out
     instead of scaling the whole. shard: (i, n) does the i-th part of pass 1 and returns a `Shard`.
-    Raises `UserError`.
+    labels: what folders' names or words in tables mean (`labels.parse_given`). group_by: "video" or
+    "image". keep_splits: those of folders called train, val and test. Raises `UserError`.
     """
+    if group_by not in ("video", "image"):
+        raise UserError(f"--group-by {group_by!r} is unknown; choose video or image")
     shares = splits.parse(split) if isinstance(split, str) else splits.check(tuple(split))
     prep = _preparation(size, quality, native)
     out = Path(os.path.abspath(out))
     names = source_names(list(sources))
     plan.check_places(list(names), out)
-    return _run(plan.of_folders(names, prep, shares, seed), out, workers, progress, shard)
+    whole = plan.of_folders(names, prep, shares, seed, labels, group_by, keep_splits)
+    return _run(whole, out, workers, progress, shard)
 
 
 def assemble_recipe(
@@ -159,7 +169,8 @@ def parse_shard(text: str) -> tuple[int, int]:
 def load(out: Path) -> Assembly:
     """A complete assembled set from disk. Raises `UserError` if `out` is not one."""
     made = AssembledSet(out)
-    return Assembly(made.folder, made.rows(), made.rejected(), made.about["counts"])
+    return Assembly(made.folder, made.rows(), made.rejected(), made.about["counts"],
+                    made.about.get("found", {}))  # fmt: skip
 
 
 def _run(

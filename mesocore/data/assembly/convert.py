@@ -28,7 +28,7 @@ from mesocore.core.images import (
 )
 from mesocore.core.parallel import in_parallel
 from mesocore.data.assembly import duplicates
-from mesocore.data.assembly.sources import Candidate
+from mesocore.data.sources.scanning import Candidate
 from mesocore.faces.random_edits import Donor, retouch
 
 CHUNK = 32  # files a worker takes at a time: about 0.1 s of work

@@ -240,20 +240,45 @@ def exact_duplicates(table: pd.DataFrame) -> pd.Series:
     return reasons
 
 
-def group_names(table: pd.DataFrame, out: Path, workers: int = 1) -> pd.Series:
-    """A group for every row: near-duplicates, equal images and sidecar groups are joined.
+def links(table: pd.DataFrame, out: Path, workers: int = 1) -> np.ndarray:
+    """Pairs of rows that belong together: int64 (P, 2).
 
-    The name comes from the content of the group's members, so it does not depend on what else was
-    assembled. `table` has sha256, phash, image, original, key (sidecar group or None) and the index
-    0..N-1.
+    Near-duplicates, equal images, rows of one `key` (from groups.csv), and rows of which the same
+    video is the first of `videos`. `table` has sha256, phash, image, key, videos (a tuple of names)
+    and the index 0..N-1.
     """
     unique = table.index[~table["sha256"].duplicated()].to_numpy()
     files = [f"{out}/{image}" for image in table["image"].iloc[unique]]  # a Path takes thrice that
     near = near_duplicates(table["phash"].iloc[unique].tolist(), files, workers)
-    keys = table["key"].dropna()
-    pairs = np.concatenate([_chained(table["sha256"]), _chained(keys), unique[near]])
-    component = pd.Series(components(len(table), pairs))
-    return "g" + table["original"].groupby(component).transform("min").str[:16]
+    first = table["videos"].map(lambda names: names[0] if names else None)
+    return np.concatenate([
+        _chained(table["sha256"]), _chained(table["key"].dropna()), _chained(first.dropna()),
+        unique[near],
+    ])  # fmt: skip
+
+
+def bridges(videos: pd.Series) -> np.ndarray:
+    """The same of rows that are of more than one video, as a face swap is: int64 (P, 2).
+
+    From each to a row of each of its further videos.
+    """
+    several = videos[videos.map(len) > 1]
+    row_of = {name: row for row, names in reversed(list(videos.items())) for name in names[:1]}
+    further = []
+    for row, names in several.items():
+        for name in names[1:]:
+            further.append((row, row_of.setdefault(name, row)))
+    return np.array([pair for pair in further if pair[0] != pair[1]], np.int64).reshape(-1, 2)
+
+
+def group_names(original: pd.Series, pairs: np.ndarray) -> pd.Series:
+    """A group for every row: those that `pairs` join are one.
+
+    Its name comes from the content of its members (`original`: SHA-256 of the original file), so it
+    does not depend on what else was assembled. The index is 0..N-1.
+    """
+    component = pd.Series(components(len(original), pairs), index=original.index)
+    return "g" + original.groupby(component).transform("min").str[:16]
 
 
 def _chained(keys: pd.Series) -> np.ndarray:

@@ -14,11 +14,18 @@ import pandas as pd
 import PIL
 
 from mesocore.core.errors import UserError
-from mesocore.data.assembled_set import LABELS, REJECTED, AssembledSet, kinds, write_rejected
-from mesocore.data.assembly import convert, duplicates, splits
+from mesocore.data.assembled_set import (
+    LABELS,
+    REJECTED,
+    SPLITS,
+    AssembledSet,
+    kinds,
+    write_rejected,
+)
+from mesocore.data.assembly import convert, duplicates, partition
 from mesocore.data.assembly.plan import Plan
 from mesocore.data.assembly.recipe import EDITS, Recipe
-from mesocore.data.assembly.sources import Candidate
+from mesocore.data.sources.scanning import Candidate
 
 _NUMBERS = {"bytes": np.int64, "width": np.int64, "height": np.int64, "quantisation": float}
 _FLAGS = ("progressive", "exif", "icc")
@@ -32,24 +39,31 @@ def write_set(plan: Plan, out: Path, journals: list[Path], workers: int = 1) -> 
     """
     table = _table(plan.candidates, journals)
     usable = table[table["reason"] == ""].reset_index(drop=True)
-    usable["group"] = duplicates.group_names(usable, out, workers)
-    usable["reason"] = duplicates.exact_duplicates(usable)
+    usable["stratum"] = usable["source"].astype(object) + "/" + kinds(usable)
+    usable["reason"] = _exact_duplicates(usable, plan.settings)
+    parted = partition.partition(usable, duplicates.links(usable, out, workers), plan.settings)
+    usable["group"], usable["split"], usable["reason"] = parted
     kept = usable[usable["reason"] == ""]
     rejected = _rejected(table, usable, plan.unlabelled)
-    del table, usable
+    del table, usable, parted
     for label in LABELS:
         if not (kept["label"] == label).any():
             write_rejected(out, rejected)
             raise UserError(f"no usable {label} image; {out / 'rejected.csv'} lists the reasons")
-    settings = plan.settings
-    stratum = kept["source"].astype(object) + "/" + kinds(kept)
-    split = splits.assign(kept["group"], stratum, tuple(settings["split"]), settings["seed"])
-    kept = kept.assign(split=split, path=kept["image"])
+    kept = kept.assign(path=kept["image"])
     _remove_unlisted(out, set(kept["image"]))
     versions = {"pillow": PIL.__version__, "imagehash": imagehash.__version__}
     card = plan.recipe and functools.partial(_card, plan.recipe, kept, rejected)
-    AssembledSet.write(out, {**settings, "versions": versions}, manifest=kept, rejected=rejected,
-                       originals=kept, card=card)  # fmt: skip
+    about = {**plan.settings, "found": plan.found, "versions": versions}
+    AssembledSet.write(out, about, manifest=kept, rejected=rejected, originals=kept, card=card)
+
+
+def _exact_duplicates(usable: pd.DataFrame, settings: dict) -> pd.Series:
+    """`duplicates.exact_duplicates`; where splits are kept, the copy in the last of them stays."""
+    if settings.get("keep_splits"):
+        last = usable["given"].map({name: -place for place, name in enumerate(SPLITS)}).fillna(1)
+        usable = usable.iloc[np.argsort(last, kind="stable")]
+    return duplicates.exact_duplicates(usable)
 
 
 def _rejected(
@@ -79,6 +93,9 @@ def _table(candidates: list[Candidate], journals: list[Path]) -> pd.DataFrame:
     for name in ("label", "source", "origin"):
         table[name] = pd.Series([getattr(c, name) for c in candidates], dtype=object)
     table["key"] = pd.Series([c.group for c in candidates], dtype=object)
+    table["videos"] = pd.Series([c.videos for c in candidates], dtype=object)
+    table["given"] = pd.Series([c.split for c in candidates], dtype=object)
+    table["mask"] = pd.Series([c.mask for c in candidates], dtype=object)
     made = zip(columns["edit"], candidates, strict=True)
     return table.assign(edit=[edit or candidate.edit for edit, candidate in made])
 

@@ -7,25 +7,27 @@ machine too; that is what shards and their merging stand on.
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
-from mesocore.data.assembled_set import LABELS
-from mesocore.data.assembly import recipe, sources, splits
+from mesocore.data.assembly import recipe, splits
 from mesocore.data.assembly.recipe import Collection, Recipe
-from mesocore.data.assembly.sources import Candidate, Retouch
+from mesocore.data.sources import ciplab, overview, scanning
+from mesocore.data.sources.scanning import Candidate, Retouch
 
 
 @dataclass
 class Plan:
-    """`candidates` and `unlabelled` (origin, reason), sorted by origin; `settings` for JSON."""
+    """`candidates` and `unlabelled` (origin, reason), sorted by origin; `settings` for JSON, and
+    `found`: what the folders were taken to be (`Assembly.to_text` says it)."""
 
     candidates: list[Candidate]
     unlabelled: list[tuple[str, str]]
     settings: dict
     recipe: Recipe | None = None
+    found: dict = field(default_factory=dict)
 
     @property
     def inputs(self) -> int:
@@ -33,20 +35,31 @@ class Plan:
 
 
 def of_folders(
-    names: Mapping[Path, str], prep: Preparation, shares: tuple[float, float, float], seed: int
+    names: Mapping[Path, str],
+    prep: Preparation,
+    shares: tuple[float, float, float],
+    seed: int,
+    labels: Mapping[str, str] | None = None,
+    group_by: str = "video",
+    keep_splits: bool = False,
 ) -> Plan:
     """Everything in the folders, each under its name. Raises `UserError`."""
-    scans = [sources.scan(folder, name) for folder, name in names.items()]
+    scans = [scanning.scan(folder, name, labels, group_by) for folder, name in names.items()]
     candidates = sorted((c for s in scans for c in s.candidates), key=lambda c: c.origin)
     unlabelled = sorted(pair for s in scans for pair in s.unlabelled)
-    _check_classes({c.label for c in candidates}, list(names), len(unlabelled))
+    overview.check_classes(scans, list(names))
     settings = {
         "preparation": prep.to_dict(),
         "split": list(shares),
         "seed": seed,
         "sources": dict(sorted((name, str(folder)) for folder, name in names.items())),
+        "labels": dict(sorted((labels or {}).items())),
+        "group_by": group_by,
+        "keep_splits": keep_splits,
     }
-    return Plan(candidates, unlabelled, settings)
+    return Plan(
+        candidates, unlabelled, settings, found=overview.found(scans, candidates, keep_splits)
+    )
 
 
 def of_recipe(wanted: Recipe, folders: Mapping[str, Path]) -> Plan:
@@ -78,7 +91,9 @@ def again(settings: dict, file: Path) -> Plan:
         return of_recipe(recipe.parse(settings["recipe"]["text"], str(file)), folders)
     names = {folder: name for name, folder in folders.items()}
     prep = Preparation.from_dict(settings["preparation"])
-    return of_folders(names, prep, splits.check(tuple(settings["split"])), settings["seed"])
+    shares = splits.check(tuple(settings["split"]))
+    further = {key: settings[key] for key in ("labels", "group_by", "keep_splits")}
+    return of_folders(names, prep, shares, settings["seed"], **further)
 
 
 def check_places(folders: Sequence[Path], out: Path) -> None:
@@ -91,26 +106,18 @@ def check_places(folders: Sequence[Path], out: Path) -> None:
         raise UserError(f"--out {out} is a file; name a folder")
 
 
-def _check_classes(labels: set[str], folders: list[Path], unlabelled: int) -> None:
-    for label in LABELS:
-        if label not in labels:
-            places = ", ".join(map(str, folders))
-            more = f" ({unlabelled} files without a label)" if unlabelled else ""
-            raise UserError(f"no {label} image in {places}{more}; put them into a folder {label}/")
-
-
 def _listed(collection: Collection, folder: Path) -> tuple[list[Candidate], list[tuple[str, str]]]:
     """The files in the collection's folders, and what is no file there."""
     found, odd = [], []
     for place in collection.folders:
         for entry in os.scandir(folder / place.path):
-            origin = f"{collection.name}/{place.path}/{sources.printable(entry.name)}"
+            origin = f"{collection.name}/{place.path}/{scanning.printable(entry.name)}"
             if entry.is_dir():
                 odd.append((origin, "a folder where the recipe expects images"))
                 continue
             edit = collection.fakes if place.label == "fake" else ""
             if edit == recipe.CIPLAB:
-                edit = sources.ciplab_edit(entry.name)
+                edit = ciplab.edit(entry.name)
             found.append(Candidate(entry.path, place.label, collection.name, origin, edit=edit))
     return found, odd
 

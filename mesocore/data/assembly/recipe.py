@@ -28,7 +28,7 @@ from mesocore.data.assembled_set import LABELS, SPLITS
 from mesocore.data.assembly import splits
 from mesocore.faces.landmarks import Face
 
-CIPLAB = "ciplab"  # `fakes` of a collection whose file names say what was done (sources.py)
+CIPLAB = "ciplab"  # `fakes` of a collection whose file names say what was done (sources/ciplab.py)
 EDITS = "edits"  # the source name of edits that assembly makes itself
 EXAMPLE = "see data/recipes/150k.yaml"
 

@@ -7,35 +7,47 @@ one that was a JPEG still differ once both are JPEG. So a header that separates 
 matching fails the audit too.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from mesocore.core.errors import UserError
 from mesocore.core.images import BadImage, decode, read_bytes
 from mesocore.data.assembled_set import AssembledSet, kinds
-from mesocore.data.assembly import sources
 from mesocore.data.auditing import leakage, shortcuts, trivial_features
 from mesocore.data.auditing.report import AuditReport, failed, header_difference, sentence
+from mesocore.data.sources import overview, scanning
 
 SAMPLE = 1500  # images per class; an AUC of 0.7 is then known to within 0.02
 
 
-def audit(folder: Path, sample: int = SAMPLE, seed: int = 0) -> AuditReport:
+def audit(
+    folder: Path,
+    sample: int = SAMPLE,
+    seed: int = 0,
+    labels: Mapping[str, str] | None = None,
+) -> AuditReport:
     """Audits an assembled set, or a raw real/fake folder (then there is no "after" and no splits).
 
     sample: images per class that the shortcut audit looks at, drawn with `seed`; the leakage audit
-    looks at all. Raises `UserError`.
+    looks at all. labels: what names in a raw folder mean (`labels.parse_given`). Raises
+    `UserError`.
     """
     folder = Path(folder)
     if not AssembledSet.exists(folder):
-        table = _raw(folder)
+        table = _raw(folder, labels)
         chosen, notes = _sampled(table, sample, seed)
         scores, failures, more = _before(
             chosen, None, seed, [*trivial_features.FAMILIES, "together"]
         )
-        return AuditReport(folder, scores, None, None, failures, [*notes, *more])
+        given = table[table["split"] != ""]
+        leaks = leakage.check_given(folder, given) if given["split"].nunique() > 1 else None
+        if leaks is None:
+            more.append("no folders train, val and test here: copies on both sides of a split were "
+                        "not looked for; mesocore assemble looks")  # fmt: skip
+        return AuditReport(folder, scores, None, leaks, failures, [*notes, *more])
     manifest = AssembledSet(folder).rows()
     chosen, notes = _sampled(manifest, sample, seed)
     before, failures, more = _before(_with_originals(folder, chosen), folder, seed, ["header"])
@@ -72,13 +84,17 @@ def trivial_baseline(folder: Path, split: str = "test") -> dict[str, float]:
     return result
 
 
-def _raw(folder: Path) -> pd.DataFrame:
-    found = sources.scan(folder).candidates
-    for label in ("real", "fake"):
-        if not any(c.label == label for c in found):
-            raise UserError(f"no {label} image in {folder}; put them into a folder {label}/")
-    rows = [(c.path, c.label, c.source, c.group or c.path) for c in found]
-    return pd.DataFrame(rows, columns=["original_path", "label", "source", "group"])
+def _raw(folder: Path, labels: Mapping[str, str] | None) -> pd.DataFrame:
+    found = scanning.scan(folder, given=labels)
+    overview.check_classes([found], [folder])
+    rows = [
+        (os.path.relpath(c.path, os.path.abspath(folder)), c.path, c.label, c.source, c.split,
+         c.group or (c.videos or (c.path,))[0])
+        for c in found.candidates
+    ]  # fmt: skip
+    return pd.DataFrame(
+        rows, columns=["path", "original_path", "label", "source", "split", "group"]
+    )
 
 
 def _with_originals(folder: Path, chosen: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """The leakage audit: does anything stand on both sides of a split?
 
-Everything is computed again from the files; the manifest is what is under test.
+Everything is computed again from the files; the manifest, or the folders of a collection, are what
+is under test.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mesocore.core import files, parallel, runtime
-from mesocore.data.assembly import duplicates
+from mesocore.data.assembly import duplicates, grouping
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Leakage:
 
 
 def check(folder: Path, manifest: pd.DataFrame) -> Leakage:
-    """Audits an assembled set. `manifest`: path, label, group, split, sha256."""
+    """Audits an assembled set. `manifest`: path, label, group, split, origin, sha256."""
     report = Leakage(len(manifest))
     listed = set(manifest["path"])
     on_disk = {p.relative_to(folder).as_posix() for p in folder.glob("images/**/*") if p.is_file()}
@@ -35,26 +36,43 @@ def check(folder: Path, manifest: pd.DataFrame) -> Leakage:
     report.add("images listed twice", sorted(manifest[manifest["path"].duplicated()]["path"]))
     present = manifest[manifest["path"].isin(on_disk)].drop_duplicates("path")
     present = present.reset_index(drop=True)
-    sha256, phash = [], []
-    for path in runtime.progress(present["path"], "leakage"):
-        digest, fingerprint = _fingerprints(folder / path)
-        sha256.append(digest)
-        phash.append(fingerprint)
-    changed = present["sha256"] != pd.Series(sha256, dtype=object)
+    found = _with_fingerprints(present, [folder / path for path in present["path"]])
+    changed = present["sha256"] != found["sha256"]
     report.add("images whose content is not what the manifest says", list(present["path"][changed]))
-    present = present.assign(sha256=sha256, phash=phash)
     report.add("groups in more than one split", _crossing(present, "group"))
-    readable = present[present["phash"] != ""].reset_index(drop=True)
+    _across(report, found, [folder / path for path in found["path"]])
+    return report
+
+
+def check_given(folder: Path, table: pd.DataFrame) -> Leakage:
+    """Audits the splits that a raw folder comes with. `table`: path within it, label, split."""
+    report = Leakage(len(table))
+    table = table.assign(origin=folder.name + "/" + table["path"]).reset_index(drop=True)
+    images = [folder / path for path in table["path"]]
+    _across(report, _with_fingerprints(table, images), images)
+    return report
+
+
+def _across(report: Leakage, found: pd.DataFrame, images: list[Path]) -> None:
+    """What lies in more than one split. `found`: path, label, split, origin, sha256, phash."""
+    videos = grouping.crossing(found["origin"], found["label"], found["split"])
+    report.add("folders or names that look like one video in more than one split", videos)
+    good = (found["phash"] != "").to_numpy()
+    readable = found[good].reset_index(drop=True)
+    images = [image for image, is_good in zip(images, good, strict=True) if is_good]
     report.add("identical images in more than one split", _crossing(readable, "sha256"))
     paths, split = readable["path"], readable["split"]
     near = duplicates.near_duplicates(
-        readable["phash"].tolist(),
-        [folder / path for path in paths],
-        parallel.workers_for(len(paths)),
+        readable["phash"].tolist(), images, parallel.workers_for(len(images))
     )
     crossing = [f"{paths[i]} and {paths[j]}" for i, j in near if split[i] != split[j]]
     report.add("near-duplicates in more than one split", crossing)
-    return report
+
+
+def _with_fingerprints(table: pd.DataFrame, images: list[Path]) -> pd.DataFrame:
+    pairs = [_fingerprints(image) for image in runtime.progress(images, "leakage")]
+    sha256, phash = (pd.Series(values, dtype=object) for values in zip(*pairs, strict=True))
+    return table.assign(sha256=sha256, phash=phash)
 
 
 def _fingerprints(path: Path) -> tuple[str, str]:
