@@ -45,7 +45,7 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
     record = {"origin": candidate.origin, "stamp": stamp(candidate)}
     try:
         data = read_bytes(candidate.path)
-        image, facts = decode(data)
+        image, facts = decode(data, candidate.path)
         original = hashlib.sha256(data).hexdigest()
         if candidate.retouch:
             image, record["edit"] = retouched(image, candidate)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 
 from mesocore.core.errors import UserError
+from mesocore.core.files import printable, walk
 from mesocore.faces.landmarks import Face
 
 LABELS = {
@@ -80,7 +81,7 @@ def scan(folder: Path, name: str | None = None) -> Scan:
         raise UserError(f"{folder} is not a folder; give a folder that holds real/ and fake/")
     name = name or folder.name
     candidates, unlabelled, sidecars = [], [], []
-    for relative, reason in _walk(folder):
+    for relative, reason in walk(folder):
         origin = f"{name}/{printable(relative)}"
         parents = relative.split("/")[:-1]
         label = _label([folder.name, *parents])
@@ -99,11 +100,6 @@ def scan(folder: Path, name: str | None = None) -> Scan:
     return Scan(sorted(candidates, key=lambda c: c.origin), sorted(unlabelled))
 
 
-def printable(relative: str) -> str:
-    """A name that is not UTF-8 with its odd bytes written as \\xNN: manifests are text."""
-    return os.fsencode(relative).decode("utf-8", "backslashreplace")
-
-
 def _label(parents: list[str]) -> str | None:
     for parent in reversed(parents):
         if parent.lower() in LABELS:
@@ -119,25 +115,6 @@ def _is_document(relative: str) -> bool:
 def _is_mask(parents: list[str]) -> bool:
     """True below a folder `masks` that has no label folder above it."""
     return _MASKS in parents and not _label(parents[: parents.index(_MASKS)])
-
-
-def _walk(folder: Path):
-    """Yields (path relative to the folder, reason or None); follows links, each folder once."""
-    seen, problems = {os.path.realpath(folder)}, []
-    for here, folders, files in os.walk(folder, followlinks=True, onerror=problems.append):
-        folders.sort()
-        prefix = "" if Path(here) == folder else Path(here).relative_to(folder).as_posix() + "/"
-        for child in list(folders):
-            real = os.path.realpath(os.path.join(here, child))
-            if real in seen:
-                folders.remove(child)
-                yield prefix + child, "a link to a folder that was already visited"
-            seen.add(real)
-        for file in sorted(files):
-            yield prefix + file, None
-    for problem in problems:
-        relative = Path(problem.filename).relative_to(folder).as_posix()
-        yield relative, f"folder cannot be read: {(problem.strerror or 'I/O error').lower()}"
 
 
 def _with_groups(candidates: list, folder: Path, relative: str, name: str) -> list:

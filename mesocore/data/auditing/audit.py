@@ -108,7 +108,7 @@ def _measured(
 
     def opened(path):
         try:
-            return decode(read_bytes(Path(path)))
+            return decode(read_bytes(path), path)
         except BadImage:
             return None
 
