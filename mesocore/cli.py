@@ -279,7 +279,11 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
 ) -> None:
-    """Call images of faces real or fake, one line per image. Exit status 1 if any is unreadable."""
+    """Call images of faces real or fake, one line per file. Exit status 1 if any is unreadable.
+
+    Every file of a folder is answered, one that is no image with the reason.
+    HEIC needs pillow-heif (the extra heic); of a video, extract frames first.
+    """
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other; choose one")
     from mesocore.core.runtime import setup
