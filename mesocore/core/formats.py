@@ -16,7 +16,7 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF
 HEIF = "HEIF"  # of pillow-heif: HEIC photographs
 VIDEO = (
     "not an image but a video: extract frames first, for example with "
-    "ffmpeg -i clip.mp4 -vf fps=1 frames/%04d.png"
+    "mkdir clip && ffmpeg -i clip.mp4 -vf fps=1 clip/%04d.png"
 )
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}

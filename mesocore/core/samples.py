@@ -30,8 +30,7 @@ def stored_bits(image: Image.Image, data: bytes) -> int:
     if image.format == "PPM":
         return 16 if image.mode == "I" or _maximum(image) > 255 else 8
     if image.format == "JPEG2000":
-        start = data.find(b"\xff\x4f\xff\x51")  # SOC and SIZ, which open a codestream
-        return 16 if (data[start + 42] & 0x7F) + 1 > 8 else 8
+        return _jpeg_2000_bits(image, data)
     return 8
 
 
@@ -47,6 +46,15 @@ def _tiff_bits(image: Image.Image) -> int:
     return bits
 
 
+def _jpeg_2000_bits(image: Image.Image, data: bytes) -> int:
+    start = data.find(b"\xff\x4f\xff\x51")  # SOC and SIZ, which open a codestream
+    if (data[start + 42] & 0x7F) + 1 <= 8:
+        return 8
+    if not image.mode.startswith("I"):  # Pillow rounds white up to 256, which it stores as 0
+        raise BadImage(f"JPEG 2000 colours of more than 8 bits: {_FIX}")
+    return 16
+
+
 def _maximum(image: Image.Image) -> int:
     """The `maxval` of a PPM file, as far as Pillow does not copy the samples as they are."""
     arguments = image.tile[0].args
@@ -56,20 +64,20 @@ def _maximum(image: Image.Image) -> int:
 def to_8_bits(image: Image.Image, bits: int) -> Image.Image:
     """An image of mode I or I;16 as mode L; of colours, which Pillow has made 8 bits, the same.
 
-    `bits`: its `stored_bits`. Raises `BadImage` unless the largest sample is 0 or at least half of
+    `bits`: its `stored_bits`. Raises `BadImage` unless the largest sample is at least half of
     white.
     """
     if bits <= 8:
         return image
     if not image.mode.startswith("I"):
         bands = zip(image.getbands(), image.split(), strict=True)
-        if 0 < max(band.getextrema()[1] for name, band in bands if name != "A") < 128:
+        if max(band.getextrema()[1] for name, band in bands if name != "A") < 128:
             raise BadImage(f"integer pixels of unknown range: below half of {bits} bits; {_FIX}")
         return image
     samples = np.asarray(image).astype(np.int64)
     low, high = int(samples.min()), int(samples.max())
     fitting = [white for white in _WHITES[bits] if white // 2 < high <= white]
-    if low < 0 or (high and not fitting):
+    if low < 0 or not fitting:
         raise BadImage(f"integer pixels of unknown range: {low} to {high} in {bits} bits; {_FIX}")
-    white = fitting[0] if fitting else 1
-    return Image.fromarray(((samples * 255 + white // 2) // white).astype(np.uint8))
+    scaled = (samples * 255 + fitting[0] // 2) // fitting[0]
+    return Image.fromarray(scaled.astype(np.uint8))

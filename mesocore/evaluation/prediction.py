@@ -60,11 +60,18 @@ def find_images(paths: Sequence[str]) -> list[tuple[str, str | None]]:
         if os.path.lexists(item):
             found += _expanded(item)
         else:
-            matches: dict[str, str | None] = {}  # `**` gives a folder, and what is in it again
-            for path in glob.glob(item, recursive=True):
-                matches.update(_expanded(str(Path(path))))
-            found += sorted(matches.items()) or [(item, "no such file")]
+            found += _matches(item) or [(item, "no such file")]
     return found
+
+
+def _matches(pattern: str) -> list[tuple[str, str | None]]:
+    """What a glob gives, each file once: `**` gives folders, what is in them, and loops."""
+    once: dict[str, tuple[str, str | None]] = {}
+    for path in sorted(glob.glob(pattern, recursive=True)):
+        for file, error in _expanded(path):
+            folder, name = os.path.split(file)
+            once.setdefault(os.path.join(os.path.realpath(folder), name), (file, error))
+    return list(once.values())
 
 
 def _expanded(path: str) -> list[tuple[str, str | None]]:
