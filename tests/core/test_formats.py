@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, features
 
+from mesocore.core.errors import BadImage
 from mesocore.core.formats import FORMATS
-from mesocore.core.images import MAX_BYTES, BadImage, decode, read_bytes
+from mesocore.core.images import MAX_BYTES, decode, read_bytes
 from tests.conftest import picture
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mesocore.core.images import BadImage, decode
+from mesocore.core.errors import BadImage
+from mesocore.core.images import decode
 from tests.conftest import picture
 
 GREY = np.asarray(picture(1).convert("L"))  # from dark to bright

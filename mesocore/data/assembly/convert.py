@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mesocore.core.errors import BadImage
 from mesocore.core.files import write_bytes
 from mesocore.core.images import (
     MIN_SIDE,
-    BadImage,
     Preparation,
     decode,
     encode_jpeg,

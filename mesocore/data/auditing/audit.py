@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from mesocore.core.errors import UserError
-from mesocore.core.images import BadImage, decode, read_bytes
+from mesocore.core.errors import BadImage, UserError
+from mesocore.core.images import decode, read_bytes
 from mesocore.data.assembled_set import AssembledSet, kinds
 from mesocore.data.assembly import sources
 from mesocore.data.auditing import leakage, shortcuts, trivial_features
