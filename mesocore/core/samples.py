@@ -64,8 +64,7 @@ def _maximum(image: Image.Image) -> int:
 def to_8_bits(image: Image.Image, bits: int) -> Image.Image:
     """An image of mode I or I;16 as mode L; of colours, which Pillow has made 8 bits, the same.
 
-    `bits`: its `stored_bits`. Raises `BadImage` unless the largest sample is at least half of
-    white.
+    `bits`: its `stored_bits`. Raises `BadImage` unless the largest sample is over half of white.
     """
     if bits <= 8:
         return image
