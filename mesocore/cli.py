@@ -293,11 +293,11 @@ def evaluate(
 @app.command()
 def predict(
     run: Annotated[Path, typer.Argument(help="a run's folder, or published .h5 weights")],
-    paths: Annotated[list[str], typer.Argument(help="images, folders, globs")],
+    paths: Annotated[list[str], typer.Argument(help="images, globs, folders: all their files")],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
 ) -> None:
-    """Call images of faces real or fake, one line per image. Exit status 1 if any is unreadable."""
+    """Call images of faces real or fake, one line per file. Exit status 1 if any is unreadable."""
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other; choose one")
     from mesocore.core.runtime import setup

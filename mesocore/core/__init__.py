@@ -7,10 +7,12 @@ __all__ = ["BadImage", "Preparation", "UserError", "in_parallel", "progress", "s
 __getattr__, __dir__ = exports(
     __name__,
     bootstrap=[],
-    errors=["UserError"],
+    errors=["BadImage", "UserError"],
     files=[],
-    images=["BadImage", "Preparation"],
+    formats=[],
+    images=["Preparation"],
     parallel=["in_parallel"],
     runtime=["progress", "setup"],
+    samples=[],
     training_state=[],
 )

@@ -1,5 +1,12 @@
-"""The one exception for a user's mistake. Nothing else is raised at a user on purpose."""
+"""What is raised on purpose: one exception for a user's mistake, one for a file's fault."""
 
 
 class UserError(Exception):
     """A mistake of the user's: one line that names the file or value and the fix."""
+
+
+class BadImage(Exception):
+    """One file that cannot be used; the message is the reason, as it goes into rejected.csv.
+
+    What stands before its first ":" is the kind of reason, by which rejected files are counted.
+    """

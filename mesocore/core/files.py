@@ -1,10 +1,11 @@
-"""Files as a whole: hashes, free space, and writing that leaves the old file or the new one."""
+"""Files as a whole: hashes, free space, what a folder holds, and writing that leaves no half."""
 
 import contextlib
 import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from mesocore.core.errors import UserError
@@ -20,6 +21,34 @@ def free_bytes(path: Path) -> int:
     """Free bytes of the disk on which `path` lies or would lie."""
     path = Path(path).absolute()
     return shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free
+
+
+def walk(folder: Path) -> Iterator[tuple[str, str | None]]:
+    """Every file below a folder, and every folder below it that cannot be entered.
+
+    Yields (path relative to the folder, with "/"; None, or the reason why it was not entered).
+    Links to folders are followed, each folder once. What is no regular file counts as a file.
+    """
+    seen, problems = {os.path.realpath(folder)}, []
+    for here, folders, files in os.walk(folder, followlinks=True, onerror=problems.append):
+        folders.sort()
+        prefix = "" if Path(here) == folder else Path(here).relative_to(folder).as_posix() + "/"
+        for child in list(folders):
+            real = os.path.realpath(os.path.join(here, child))
+            if real in seen:
+                folders.remove(child)
+                yield prefix + child, "a link to a folder that was already visited"
+            seen.add(real)
+        for file in sorted(files):
+            yield prefix + file, None
+    for problem in problems:
+        relative = Path(problem.filename or folder).relative_to(folder).as_posix()
+        yield relative, f"folder cannot be read: {(problem.strerror or 'I/O error').lower()}"
+
+
+def printable(name: str) -> str:
+    """A name that is not UTF-8 with its odd bytes written as \\xNN, for what is text."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

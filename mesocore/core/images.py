@@ -3,9 +3,11 @@
 Both classes, training and prediction all go through `Preparation`, so that what is left to tell
 real from fake is what the forgery left and not who saved the file.
 
-Decisions, each with a test: transparent pixels are composited on white; 16-bit samples are scaled
-to 8; of an animation or a multi-page file the first frame is taken; EXIF orientation is applied;
-an ICC profile is dropped without being applied, as common dataset tools do.
+Decisions, each with a test: the formats that `formats` lists are read and no others; transparent
+pixels are composited on white; samples of 12, 16 or 32 bits are scaled to 8, and refused where it
+is unknown which of them is white (`samples`), as floating-point ones always are; of an animation or
+a multi-page file the first frame is taken; EXIF orientation is applied; an ICC profile is dropped
+without being applied, as common dataset tools do.
 """
 
 import functools
@@ -20,7 +22,10 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+
+from mesocore.core import formats, samples
+from mesocore.core.errors import BadImage
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,10 +38,6 @@ _RESAMPLING = {"lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.
 
 
 Image.core.set_blocks_max(4)  # kept for the next image: fresh memory costs a page fault a page
-
-
-class BadImage(Exception):
-    """One file that cannot be used; the message is the reason, as it goes into rejected.csv."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,10 @@ def read_bytes(path: str | Path) -> bytes:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):
             raise BadImage("not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise BadImage(f"larger than {MAX_BYTES // 2**20} MiB")
         with open(path, "rb", buffering=0) as file:
+            if status.st_size > MAX_BYTES:
+                video = formats.is_video(file.read(512), path)
+                raise BadImage(formats.VIDEO if video else f"larger than {MAX_BYTES // 2**20} MiB")
             data = file.readall()
     except FileNotFoundError as error:
         broken = "broken symbolic link" if os.path.islink(path) else "cannot be read: not found"
@@ -94,8 +96,8 @@ def read_bytes(path: str | Path) -> bytes:
     return data
 
 
-def decode(data: bytes) -> tuple[Image.Image, dict]:
-    """Decodes an image file completely.
+def decode(data: bytes, path: str | Path = "") -> tuple[Image.Image, dict]:
+    """Decodes an image file completely; its `path` only helps to say what it is if no image.
 
     Returns the RGB image, oriented, and the facts of its header (`header_facts`).
     Raises `BadImage`.
@@ -104,17 +106,15 @@ def decode(data: bytes) -> tuple[Image.Image, dict]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data))
+            image = formats.open_image(data, path)
             if image.width * image.height > MAX_PIXELS:
                 raise BadImage(f"too large: {image.width} x {image.height} pixels")
             facts = header_facts(image, len(data))
-            return _plain_jpeg(data, facts) or _to_rgb(_oriented(image)), facts
+            return _plain_jpeg(data, facts) or _to_rgb(image, data), facts
     except (BadImage, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImage(f"too large: more than {MAX_PIXELS} pixels") from error
-    except UnidentifiedImageError as error:
-        raise BadImage("not an image") from error
     except Exception as error:  # a decoder fed with garbage raises nearly anything
         raise BadImage(f"damaged: {_one_line(error)}") from error
 
@@ -176,12 +176,11 @@ def _oriented(image: Image.Image) -> Image.Image:
         return image
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _to_rgb(image: Image.Image, data: bytes) -> Image.Image:
     if image.mode == "F":
         raise BadImage("floating-point pixels of unknown range")
-    if image.mode.startswith("I"):
-        samples = np.asarray(image).astype(np.int64).clip(0, 65535)
-        image = Image.fromarray(((samples + 128) // 257).astype(np.uint8))
+    bits = samples.stored_bits(image, data)
+    image = samples.to_8_bits(_oriented(image), bits)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -191,7 +190,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def open_rgb(path: str | Path) -> Image.Image:
     """A file as an RGB image, EXIF-oriented and fully decoded. Raises `BadImage`."""
-    return decode(read_bytes(path))[0]
+    return decode(read_bytes(path), path)[0]
 
 
 def prepare(image: Image.Image, prep: Preparation) -> Image.Image:

@@ -2,7 +2,10 @@
 
 import csv
 import glob
+import io
 import json
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,16 +14,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mesocore.core.images import BadImage, resize, to_array
+from mesocore.core.errors import BadImage
+from mesocore.core.files import printable, walk
+from mesocore.core.images import resize, to_array
 from mesocore.nets.detector import Detector
 
-SUFFIXES = {".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 BATCH = 32
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a line break in a name would make two lines
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One image's answer: P(fake) and the verdict at the detector's threshold, or an error."""
+    """One file's answer: P(fake) and the verdict at the detector's threshold, or an error."""
 
     path: str
     probability_fake: float | None = None
@@ -29,13 +34,15 @@ class Verdict:
     error: str | None = None
 
     def to_dict(self) -> dict:
-        return asdict(self)
+        """Plain values for JSON and CSV; of a path that is not UTF-8, odd bytes are \\xNN."""
+        return {**asdict(self), "path": printable(self.path)}
 
     def __str__(self) -> str:
+        path = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", printable(self.path))
         if self.error:
-            return f"{self.path}: error: {self.error}"
+            return f"{path}: error: {self.error}"
         return (
-            f"{self.path}: {self.verdict} (probability of fake {self.probability_fake:.3f}, "
+            f"{path}: {self.verdict} (probability of fake {self.probability_fake:.3f}, "
             f"threshold {self.threshold:.3f})"
         )
 
@@ -43,26 +50,40 @@ class Verdict:
 def find_images(paths: Sequence[str]) -> list[tuple[str, str | None]]:
     """Files, folders (searched to any depth) and globs -> `(path, error or None)`, sorted per item.
 
-    A named file is always taken, whatever its ending; a folder contributes files with an image's
-    ending. An item that matches nothing stays in the list with its error, so that counts add up.
+    Every file of a folder is taken, whatever its name: an image without an ending is judged, and
+    what is no image says so. Links to folders are followed, each folder once. A folder that cannot
+    be entered, and an item that matches nothing, stay in the list with their error, so that counts
+    add up.
     """
     found: list[tuple[str, str | None]] = []
     for item in paths:
-        path = Path(item)
-        if path.is_dir():
-            images = [p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and not p.is_dir()]
-            matches = [(str(p), None) for p in sorted(images)]
-            found += matches or [(item, "no image in this folder")]
-        elif path.exists() or path.is_symlink():
-            found.append((item, None))
+        if os.path.lexists(item):
+            found += _expanded(item)
         else:
-            matches = [(p, None) for p in sorted(glob.glob(item, recursive=True))]
-            found += matches or [(item, "no such file")]
+            found += _matches(item) or [(item, "no such file")]
     return found
 
 
+def _matches(pattern: str) -> list[tuple[str, str | None]]:
+    """What a glob gives, each file once: `**` gives folders, what is in them, and loops."""
+    once: dict[str, tuple[str, str | None]] = {}
+    for path in sorted(glob.glob(pattern, recursive=True)):
+        for file, error in _expanded(path):
+            folder, name = os.path.split(file)
+            once.setdefault(os.path.join(os.path.realpath(folder), name), (file, error))
+    return list(once.values())
+
+
+def _expanded(path: str) -> list[tuple[str, str | None]]:
+    """A file as it is, a folder as what is in it."""
+    if not os.path.isdir(path):
+        return [(path, None)]
+    inside = sorted((str(Path(path) / name), error) for name, error in walk(Path(path)))
+    return inside or [(path, "no image in this folder")]
+
+
 def predict(detector: Detector, paths: Sequence[str]) -> Iterator[Verdict]:
-    """A `Verdict` for every image behind `paths`, in order, `BATCH` images in memory at a time.
+    """A `Verdict` for every file behind `paths`, in order, `BATCH` images in memory at a time.
 
     Each image goes through the detector's own preparation, so what is evaluated is what was learnt.
     Every image is taken to show one face that fills most of it.
@@ -101,10 +122,14 @@ def _verdict(detector: Detector, path: str, probability: float) -> Verdict:
 
 
 def show(verdicts: Iterable[Verdict], form: str) -> int:
-    """Prints verdicts as they come, one line per image; returns how many are errors.
+    """Prints verdicts as they come, one line per file; returns how many are errors.
 
-    `form`: "text", "csv" with a header, or "json", one list at the end.
+    `form`: "text", "csv" with a header, or "json", one list at the end. CSV and JSON are UTF-8
+    whatever the locale; text has \\xNN or \\uNNNN for what the locale lacks.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # not so in a notebook
+        encoding = None if form == "text" else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     failed, rows, writer = 0, [], csv.writer(sys.stdout)
     if form == "csv":
         writer.writerow(Verdict("").to_dict())

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional
 
+from mesocore.core.errors import BadImage
 from mesocore.core.images import (
-    BadImage,
     Preparation,
     decode,
     encode_jpeg,

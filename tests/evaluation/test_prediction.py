@@ -1,4 +1,10 @@
-"""Verdicts: one line an image, bad images answered, the counts adding up."""
+"""Verdicts: one line a file, bad images answered, the counts adding up."""
+
+import csv
+import io
+import json
+import os
+import sys
 
 import numpy as np
 import pytest
@@ -6,8 +12,9 @@ import torch
 from PIL import Image
 
 from mesocore.core.images import Preparation, to_array
-from mesocore.evaluation.prediction import find_images, predict
+from mesocore.evaluation.prediction import Verdict, find_images, predict, show
 from mesocore.nets.detector import Detector
+from tests.conftest import picture
 from tests.factories import write_images
 
 
@@ -51,6 +58,8 @@ def test_folders_globs_and_more_than_one_batch(detector, tmp_path):
     write_images(tmp_path / "a b" / "é", per_class=20)
     assert len(list(predict(detector, [str(tmp_path)]))) == 40
     assert len(find_images([str(tmp_path / "a b" / "*" / "fake" / "*.png")])) == 20
+    assert len(find_images([str(tmp_path / "**")])) == 40
+    assert len(find_images([str(tmp_path / "a b" / "*")])) == 40
     (tmp_path / "none").mkdir()
     assert find_images([str(tmp_path / "none")])[0][1] == "no image in this folder"
     assert find_images([str(tmp_path / "*.xyz")])[0][1] == "no such file"
@@ -63,3 +72,71 @@ def test_an_image_goes_through_the_detectors_own_preparation(detector, tmp_path)
     expected = to_array(tmp_path / "wide.png", detector.preparation)
     score = detector.probabilities(torch.from_numpy(expected)[None])[0]
     assert next(predict(detector, [str(tmp_path / "wide.png")])).probability_fake == score
+
+
+def test_every_file_of_a_folder_is_answered(detector, tmp_path):
+    folder, beside = tmp_path / "mine", tmp_path / "beside"
+    (folder / "empty").mkdir(parents=True)
+    beside.mkdir()
+    for name, form in (("a.jpe", "JPEG"), ("b.avif", "AVIF"), ("c.jp2", "JPEG2000"),
+                       ("d.ppm", "PPM"), ("e", "PNG"), (".f.jpg", "JPEG")):  # fmt: skip
+        picture(1).save(folder / name, form)
+    picture(2).save(beside / "g.png")
+    (folder / "linked").symlink_to(beside)
+    (folder / "loop").symlink_to(folder)
+    (folder / "broken.jpg").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe")
+    (folder / "clip.mov").write_bytes(b"\0\0\0\x14ftypqt  " + bytes(99))
+    (folder / ".DS_Store").write_bytes(b"\0\0\0\1Bud1" + bytes(99))
+    (folder / "notes.txt").write_text("a letter")
+    found = {os.path.relpath(v.path, folder): v for v in predict(detector, [str(folder)])}
+    judged = {"a.jpe", "b.avif", "c.jp2", "d.ppm", "e", ".f.jpg", "linked/g.png"}
+    assert {name for name, verdict in found.items() if verdict.verdict} == judged
+    reasons = {name: v.error.split(":")[0] for name, v in found.items() if v.error}
+    assert reasons == {
+        "loop": "a link to a folder that was already visited",
+        "broken.jpg": "broken symbolic link",
+        "pipe": "not a regular file",
+        "clip.mov": "not an image but a video",
+        ".DS_Store": "not an image",
+        "notes.txt": "not an image",
+    }
+
+
+def test_a_glob_walks_into_no_loop(tmp_path):
+    save(tmp_path / "a.png", 90)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/loop").symlink_to(tmp_path)
+    assert find_images([str(tmp_path / "**/*.png")]) == [(str(tmp_path / "a.png"), None)]
+
+
+def test_a_low_range_is_an_error_and_no_verdict(detector, tmp_path):
+    grey = np.asarray(picture(3).convert("L"))
+    Image.fromarray(grey.astype(np.uint16) * 16).save(tmp_path / "12_in_16.png")
+    Image.fromarray(grey).save(tmp_path / "8.png")
+    Image.fromarray(grey.astype(np.int32)).save(tmp_path / "8_in_32.tif")
+    refused, plain, wide = predict(detector, [str(tmp_path)])
+    assert refused.error.startswith("integer pixels of unknown range: ")
+    assert wide.probability_fake == plain.probability_fake
+
+
+NAMES = [os.fsdecode(b"caf\xe9.jpg"), "été.jpg", "two\nlines.jpg"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+@pytest.mark.parametrize("form", ["text", "csv", "json"])
+def test_any_name_prints_in_any_locale(monkeypatch, form, encoding):
+    out = io.TextIOWrapper(io.BytesIO(), encoding, newline="")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", out)
+        assert show((Verdict(name, error="empty file") for name in NAMES), form) == 3
+    out.flush()
+    printed = out.buffer.getvalue()
+    if form == "text":
+        shown = printed.decode(encoding).replace("\\xe9t\\xe9", "été").splitlines()
+        paths = [line.removesuffix(": error: empty file") for line in shown]
+        assert paths == ["caf\\xe9.jpg", "été.jpg", "two\\x0alines.jpg"]
+        return
+    said = printed.decode("utf-8")
+    rows = json.loads(said) if form == "json" else csv.DictReader(io.StringIO(said, newline=""))
+    assert [row["path"] for row in rows] == ["caf\\xe9.jpg", *NAMES[1:]]

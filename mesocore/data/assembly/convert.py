@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from mesocore.core.errors import BadImage
 from mesocore.core.files import write_bytes
 from mesocore.core.images import (
     MIN_SIDE,
-    BadImage,
     Preparation,
     decode,
     encode_jpeg,
@@ -45,7 +45,7 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
     record = {"origin": candidate.origin, "stamp": stamp(candidate)}
     try:
         data = read_bytes(candidate.path)
-        image, facts = decode(data)
+        image, facts = decode(data, candidate.path)
         original = hashlib.sha256(data).hexdigest()
         if candidate.retouch:
             image, record["edit"] = retouched(image, candidate)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mesocore.core.errors import UserError
+from mesocore.core.files import printable
 from mesocore.core.images import Preparation
 from mesocore.data.assembly import recipe, splits
 from mesocore.data.assembly.recipe import Collection, Recipe
@@ -111,7 +112,7 @@ def _listed(collection: Collection, folder: Path) -> tuple[list[Candidate], list
     found, odd = [], []
     for place in collection.folders:
         for entry in os.scandir(folder / place.path):
-            origin = f"{collection.name}/{place.path}/{scanning.printable(entry.name)}"
+            origin = f"{collection.name}/{place.path}/{printable(entry.name)}"
             if entry.is_dir():
                 odd.append((origin, "a folder where the recipe expects images"))
                 continue

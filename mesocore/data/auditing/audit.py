@@ -14,7 +14,8 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from mesocore.core.images import BadImage, decode, read_bytes
+from mesocore.core.errors import BadImage
+from mesocore.core.images import decode, read_bytes
 from mesocore.data.assembled_set import AssembledSet, kinds
 from mesocore.data.auditing import leakage, shortcuts, trivial_features
 from mesocore.data.auditing.report import AuditReport, failed, header_difference, sentence
@@ -124,7 +125,7 @@ def _measured(
 
     def opened(path):
         try:
-            return decode(read_bytes(Path(path)))
+            return decode(read_bytes(path), path)
         except BadImage:
             return None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mesocore.core.errors import UserError
+from mesocore.core.files import printable, walk
 from mesocore.data.sources import given_splits, grouping, labels, sidecars, tables
 from mesocore.faces.landmarks import Face
 
@@ -85,7 +86,7 @@ def scan(
         raise UserError(f"{folder} is not a folder; give a folder that holds real/ and fake/")
     name, given = name or folder.name, dict(given or {})
     found, paths = Scan([], []), []
-    for relative, reason in _walk(folder):
+    for relative, reason in walk(folder):
         if reason:
             found.unlabelled.append((f"{name}/{printable(relative)}", reason))
         else:
@@ -206,35 +207,11 @@ def _check_given(
                         f"name; there are {folders.some()}")  # fmt: skip
 
 
-def printable(relative: str) -> str:
-    """A name that is not UTF-8 with its odd bytes written as \\xNN: manifests are text."""
-    return os.fsencode(relative).decode("utf-8", "backslashreplace")
-
-
 def _is_document(path: str, folders: labels.FolderLabels) -> bool:
     place, _, base = path.rpartition("/")
     known = base.lower() == "params.csv" or base.lower().split(".")[0] in (
         "readme", "license", "licence")  # fmt: skip
     return known and not folders[place].label
-
-
-def _walk(folder: Path):
-    """Yields (path relative to the folder, reason or None); follows links, each folder once."""
-    seen, problems = {os.path.realpath(folder)}, []
-    for here, folders, files in os.walk(folder, followlinks=True, onerror=problems.append):
-        folders.sort()
-        prefix = "" if Path(here) == folder else Path(here).relative_to(folder).as_posix() + "/"
-        for child in list(folders):
-            real = os.path.realpath(os.path.join(here, child))
-            if real in seen:
-                folders.remove(child)
-                yield prefix + child, "a link to a folder that was already visited"
-            seen.add(real)
-        for file in sorted(files):
-            yield prefix + file, None
-    for problem in problems:
-        relative = Path(problem.filename).relative_to(folder).as_posix()
-        yield relative, f"folder cannot be read: {(problem.strerror or 'I/O error').lower()}"
 
 
 def source_names(folders: list[Path]) -> dict[Path, str]:
