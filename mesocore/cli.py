@@ -39,6 +39,10 @@ app = typer.Typer(
 
 Set = Annotated[str, typer.Option("--data", help="an assembled set, or the word synthfaces")]
 Resume = Annotated[bool, typer.Option("--resume", help="go on with the run in --out")]
+Card = Annotated[Path | None, typer.Option("--card", help="write a model card here, in Markdown")]
+FakeClass = Annotated[
+    int | None, typer.Option(min=0, max=1, help="Keras weights: the fake class; else 0")
+]
 Record = Annotated[Path | None, typer.Option("--json", help="write what was found here")]
 
 
@@ -222,8 +226,7 @@ def prune(
 @app.command()
 def ensemble(
     runs: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN...", help="two runs or more that differ in their seed alone"),
+        list[Path], typer.Argument(metavar="RUN...", help="runs that differ in their seed alone")
     ],
     data: Annotated[str, typer.Option(help="the set that they learnt from")],
     out: Annotated[Path, typer.Option(help="the ensemble's folder, a run like any other")],
@@ -244,17 +247,13 @@ def ensemble(
 @app.command()
 def evaluate(
     runs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN...", help="a run's folder, or published .h5 weights; or a model's seeds"
-        ),
+        list[Path], typer.Argument(metavar="RUN...", help="a run, Keras' .h5 or .keras; or seeds")
     ],
     data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
     split: Annotated[str, typer.Option(help="test, val, train or all")] = "test",
     json_file: Record = None,
-    card_file: Annotated[
-        Path | None, typer.Option("--card", help="write a model card here, in Markdown")
-    ] = None,
+    card_file: Card = None,
+    fake_class: FakeClass = None,
 ) -> None:
     """Measure a model, each metric with a 95 % interval; of several seeds the mean."""
     from mesocore.core import files, runtime
@@ -262,7 +261,7 @@ def evaluate(
     from mesocore.nets import load_detector
 
     runtime.setup()
-    detectors = [load_detector(run) for run in runs]
+    detectors = [load_detector(run, fake_class) for run in runs]
     record = records.evaluate(detectors, data, split)
     print(records.summary(record))
     if json_file:
@@ -274,10 +273,11 @@ def evaluate(
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="a run's folder, or published .h5 weights")],
+    run: Annotated[Path, typer.Argument(help="a run's folder, or Keras' .h5 or .keras")],
     paths: Annotated[list[str], typer.Argument(help="images, folders, globs")],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
+    fake_class: FakeClass = None,
 ) -> None:
     """Call images of faces real or fake, one line per image. Exit status 1 if any is unreadable."""
     if as_json and as_csv:
@@ -287,7 +287,7 @@ def predict(
     from mesocore.nets.detector import load_detector
 
     setup()
-    verdicts = prediction.predict(load_detector(run), paths)
+    verdicts = prediction.predict(load_detector(run, fake_class), paths)
     failed = prediction.show(verdicts, "json" if as_json else "csv" if as_csv else "text")
     raise typer.Exit(1 if failed else 0)
 
