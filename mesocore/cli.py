@@ -6,13 +6,13 @@ not wait for what trains.
 
 import inspect
 import sys
-from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
+from mesocore import options
 from mesocore.core.errors import UserError
 from mesocore.training.config import TrainConfig
 
@@ -36,13 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Face-forgery detection with MesoNet. MESO_THREADS sets the thread count (default 2).",
 )
-
-Set = Annotated[str, typer.Option("--data", help="an assembled set, or the word synthfaces")]
-Resume = Annotated[bool, typer.Option("--resume", help="go on with the run in --out")]
-Labels = Annotated[
-    list[str] | None, typer.Option("--label", help="FOLDER=real or =fake: what a name means")
-]
-Record = Annotated[Path | None, typer.Option("--json", help="write what was found here")]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,7 +87,7 @@ def assemble(
     shard: Annotated[
         str | None, typer.Option(help="do part i/n of the work; then: mesocore merge")
     ] = None,
-    label: Labels = None,
+    label: options.Labels = None,
     group_by: Annotated[
         str, typer.Option(help="video: frames of one stay together; image: all are independent")
     ] = "video",
@@ -146,8 +139,8 @@ def merge(
 @app.command()
 def audit(
     folder: Annotated[Path, typer.Argument(help="an assembled set, or a raw real/fake folder")],
-    label: Labels = None,
-    json_file: Record = None,
+    label: options.Labels = None,
+    json_file: options.Record = None,
 ) -> None:
     """Look for shortcuts and leaks. Exit status: 0 none, 4 shortcut, 8 leak, 12 both."""
     from mesocore import data
@@ -178,30 +171,7 @@ def train(model: str, out: Path, resume: bool, **settings: object) -> None:
           f"validation ROC AUC {best['val_roc_auc']:.4f}")  # fmt: skip
 
 
-def _train_parameters() -> list[inspect.Parameter]:
-    """The arguments of `train`: those below, and an option for every setting that has a help."""
-
-    def parameter(name: str, kind: object, default: object = inspect.Parameter.empty):
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        return inspect.Parameter(name, keyword, default=default, annotation=kind)
-
-    def option(setting: Field) -> inspect.Parameter:
-        words = [f"--{setting.name.replace('_', '-')}"]
-        about = typer.Option(*words, help=setting.metadata["help"], min=setting.metadata["min"])
-        return parameter(setting.name, Annotated[setting.type, about], setting.default)
-
-    about = "meso4, mesoinception4, mesonetplus, or meso4 with parts: meso4+inverted+se"
-    return [
-        parameter("model", Annotated[str, typer.Argument(help=about)]),
-        parameter("data", Set),
-        parameter("out", Annotated[Path, typer.Option(help="the run's folder")]),
-        *(option(setting) for setting in fields(TrainConfig)
-          if setting.default is not MISSING and "help" in setting.metadata),
-        parameter("resume", Resume, False),
-    ]  # fmt: skip
-
-
-train.__signature__ = inspect.Signature(_train_parameters())
+train.__signature__ = inspect.Signature(options.of_training())
 app.command()(train)
 
 
@@ -209,12 +179,12 @@ app.command()(train)
 def prune(
     run: Annotated[Path, typer.Argument(help="the run to prune; it is not changed")],
     amount: Annotated[float, typer.Option(help="share of the weights, from 0.0 to below 1.0")],
-    data: Set,
+    data: options.Set,
     out: Annotated[Path, typer.Option(help="the pruned run's folder")],
     method: Annotated[str, typer.Option(help="global, layerwise, random or structured")] = "global",
     epochs: Annotated[int, typer.Option(min=1, help="of fine-tuning under the masks")] = 5,
     seed: Annotated[int, typer.Option(min=0, help="of order, augmentation and `random`")] = 0,
-    resume: Resume = False,
+    resume: options.Resume = False,
 ) -> None:
     """Mask the smallest weights, fine-tune under the masks, and say what is left."""
     from mesocore.nets import load_detector, pruning
@@ -236,8 +206,7 @@ def prune(
 @app.command()
 def ensemble(
     runs: Annotated[
-        list[Path],
-        typer.Argument(metavar="RUN...", help="two runs or more that differ in their seed alone"),
+        list[Path], typer.Argument(metavar="RUN...", help="runs that differ in their seed alone")
     ],
     data: Annotated[str, typer.Option(help="the set that they learnt from")],
     out: Annotated[Path, typer.Option(help="the ensemble's folder, a run like any other")],
@@ -258,20 +227,16 @@ def ensemble(
 @app.command()
 def evaluate(
     runs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="RUN...", help="a run's folder, or published .h5 weights; or a model's seeds"
-        ),
+        list[Path], typer.Argument(metavar="RUN...", help="a run, Keras' .h5 or .keras; or seeds")
     ],
     data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
     split: Annotated[
         str | None, typer.Option(help="test, val, train or all  [default: test, if there is one]")
     ] = None,
-    label: Labels = None,
-    json_file: Record = None,
-    card_file: Annotated[
-        Path | None, typer.Option("--card", help="write a model card here, in Markdown")
-    ] = None,
+    label: options.Labels = None,
+    json_file: options.Record = None,
+    card_file: options.Card = None,
+    fake_class: options.FakeClass = None,
 ) -> None:
     """Measure a model, each metric with a 95 % interval; of several seeds the mean."""
     from mesocore.core import files, runtime
@@ -280,7 +245,7 @@ def evaluate(
     from mesocore.nets import load_detector
 
     runtime.setup()
-    detectors = [load_detector(run) for run in runs]
+    detectors = [load_detector(run, fake_class) for run in runs]
     record = records.evaluate(detectors, data, split, labels.parse_given(label or []))
     print(records.summary(record))
     if json_file:
@@ -292,10 +257,11 @@ def evaluate(
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="a run's folder, or published .h5 weights")],
+    run: Annotated[Path, typer.Argument(help="a run's folder, or Keras' .h5 or .keras")],
     paths: Annotated[list[str], typer.Argument(help="images, globs, folders: all their files")],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
+    fake_class: options.FakeClass = None,
 ) -> None:
     """Call images of faces real or fake, one line per file. Exit status 1 if any is unreadable."""
     if as_json and as_csv:
@@ -305,7 +271,7 @@ def predict(
     from mesocore.nets.detector import load_detector
 
     setup()
-    verdicts = prediction.predict(load_detector(run), paths)
+    verdicts = prediction.predict(load_detector(run, fake_class), paths)
     failed = prediction.show(verdicts, "json" if as_json else "csv" if as_csv else "text")
     raise typer.Exit(1 if failed else 0)
 

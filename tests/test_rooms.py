@@ -20,8 +20,10 @@ PACKAGE = ROOT / "mesocore"
 LAYERS = (("cli", "course"), ("training",), ("evaluation",), ("data", "nets"), ("faces",),
           ("core",))  # fmt: skip
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
-OUTSIDE = {"__init__", "__main__", "_lazy", "doctor"}  # they open the rooms and stand in none
-OPENED = {("doctor", "mesocore.cli")}  # and who may import one of them; `_lazy` is `__init__`'s
+# they open the rooms and stand in none
+OUTSIDE = {"__init__", "__main__", "_lazy", "doctor", "options"}
+# and who may import one of them; `_lazy` is `__init__`'s
+OPENED = {("doctor", "mesocore.cli"), ("options", "mesocore.cli")}
 ABOVE = ("experiments", "benchmarks", "scripts", "tests")
 COMMANDS = ("assemble", "merge", "audit", "train", "prune", "ensemble", "evaluate", "predict",
             "doctor")  # fmt: skip

@@ -102,10 +102,15 @@ def subset(data: FaceSet, images: int) -> FaceSet:
 
     Smaller subsets lie in larger ones. Raises `UserError` if there are fewer images.
     """
-    if images > len(data):
-        raise UserError(f"{images} training images were asked for; the set has {len(data)}")
-    by_hash = data.table["group"].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
+    rows = first_groups(data.table, images)
+    return FaceSet(data.images[rows], data.labels[rows], data.table.iloc[rows])
+
+
+def first_groups(table: pd.DataFrame, images: int) -> np.ndarray:
+    """The rows of a manifest's split, int `(n,)` ascending, that `subset` takes."""
+    if images > len(table):
+        raise UserError(f"{images} training images were asked for; the set has {len(table)}")
+    by_hash = table["group"].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
     order = np.argsort(by_hash.to_numpy(), kind="stable")  # a group's images follow one another
     last = by_hash.iloc[order[images - 1]]
-    rows = np.flatnonzero(by_hash <= last)
-    return FaceSet(data.images[rows], data.labels[rows], data.table.iloc[rows])
+    return np.flatnonzero(by_hash <= last)

@@ -70,11 +70,14 @@ def evaluate(
     }
     number = 0 if seen and split == "test" else _seen(detectors, originals)
     record["seen_in_training"] = number
+    warnings = _turned_round(record)
     if seen and split != "test":
-        record["warning"] = f"the {split} split took part in training or in choosing the threshold"
+        warnings.append(f"the {split} split took part in training or in choosing the threshold")
     elif number:
-        record["warning"] = (f"the detector was trained or tuned on {number} of the "
-                             f"{len(originals)} images: its figures are too good")  # fmt: skip
+        warnings.append(f"the detector was trained or tuned on {number} of the {len(originals)} "
+                        "images: its figures are too good")  # fmt: skip
+    if warnings:
+        record["warning"] = "; ".join(warnings)
     return record
 
 
@@ -119,6 +122,23 @@ def compare(
     record["data"] = about_data(folder, split)
     record["trivial_baseline"] = audit.trivial_baseline(folder, split)
     return record | {"environment": environment(), "command": command_line()}
+
+
+def _turned_round(record: Evaluation) -> list[str]:
+    """What to say if an interval of ROC AUC lies below .5: such scores are no chance."""
+    found = record["metrics"]
+    parts = {"all": found["all"], **found["by_source"], **found.get("by_kind", {})}
+    highs = {name: part["roc_auc"]["high"] for name, part in parts.items()}
+    below = [name for name, high in highs.items() if high is not None and high < 0.5]
+    if not below:
+        return []
+    where = "" if "all" in below else f" on {', '.join(below)}"
+    said = f"the scores are turned round{where}, with a ROC AUC below .5: "
+    fake_class = record["model"].get("fake_class")  # of Keras weights
+    if fake_class is None or where:
+        return [f"{said}the model ranks the classes the wrong way on this data"]
+    other = 1 - fake_class
+    return [f"{said}if class {other} of these weights means fake, give --fake-class {other}"]
 
 
 def _hardware(run: Detector) -> str:

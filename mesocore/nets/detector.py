@@ -7,7 +7,7 @@ files it saw) and what training needs to resume. No file here is a pickle, and n
 
 import io
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ from mesocore.nets.models import build
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 TRAINED_ON = "trained_on.npy"
+KERAS = (".h5", ".hdf5", ".keras")
+PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
 
 
 @dataclass
@@ -77,24 +79,26 @@ def save_model(folder: Path, model: nn.Module, description: dict) -> None:
     write_json(folder / DESCRIPTION, description)
 
 
-def load_detector(path: str | Path) -> Detector:
-    """A `Detector` from a run's folder, its `.safetensors` file, or a published Keras `.h5` file.
+def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
+    """A `Detector` from a run's folder, its `.safetensors` file, or a Keras `.h5` or `.keras` file.
 
-    Raises `UserError` if there is no such file, or if it is damaged or of another kind.
+    `fake_class`: of a Keras file, the class that means fake where its output is P(class 1); 0
+    unless given, as in the published weights. Raises `UserError` if there is no such file, if it is
+    damaged or of another kind, or if a run is given a `fake_class`.
     """
     path = Path(path)
-    if path.suffix in (".h5", ".hdf5"):
-        return _published(path)
+    if path.suffix in KERAS:
+        return _keras(path, 0 if fake_class is None else fake_class)
     folder = path if path.is_dir() else path.parent
     weights, description = folder / WEIGHTS, folder / DESCRIPTION
-    if path.is_file() and path.name != WEIGHTS:
-        raise UserError(
-            f"{path} is not a model: give a run's folder, its {WEIGHTS}, or an .h5 file"
-        )
+    _check_kind(path)
     if not path.exists():
         raise UserError(f"{path}: no such run or weight file")
     if not (weights.is_file() and description.is_file()):
         raise UserError(f"{folder} holds no trained model ({WEIGHTS} and {DESCRIPTION})")
+    if fake_class is not None:
+        raise UserError(f"{path} is a run of mesocore, whose output is P(fake); leave out the fake "
+                        "class (--fake-class), which is for Keras files")  # fmt: skip
     try:
         about = json.loads(description.read_text())
         model = build(about["config"]["model"], about["config"]["size"])
@@ -157,12 +161,37 @@ def fit_widths(model: nn.Module, state: dict[str, Tensor]) -> None:
             module.running_var = torch.ones(shape)
 
 
-def _published(path: Path) -> Detector:
+def _check_kind(path: Path) -> None:
+    file = path.is_file()
+    if file and path.suffix in PICKLES:
+        what = "is a pickle by its name, which can run code when it is loaded, so none ever is"
+    elif (
+        file
+        and (path.suffix in (".index", ".pb") or ".data-0" in path.name)
+        or Path(f"{path}.index").is_file()  # a checkpoint is named by what its files begin with
+        or any((path / name).is_file() for name in ("saved_model.pb", "checkpoint"))
+    ):
+        what = (
+            "is TensorFlow's (a SavedModel or a checkpoint); load it in Keras and save NAME.keras"
+        )
+    elif file and path.name != WEIGHTS:
+        what = "is not a model"
+    else:
+        return
+    raise UserError(
+        f"{path} {what}; readable are a run's folder, its {WEIGHTS}, and Keras' .h5 and .keras"
+    )
+
+
+def _keras(path: Path, fake_class: int) -> Detector:
     from mesocore.nets import keras_weights  # late: h5py, which a run does not need
 
+    model = keras_weights.load_keras(path, fake_class)
+    name = path.stem.removesuffix(".weights")
     about = {
-        "config": {"model": path.stem, "size": 256},
+        "config": {"model": name, "size": model.size, "fake_class": fake_class},
         "threshold_from": "0.5, as published; not validated on any data here",
-        "weights_sha256": sha256_file(path) if path.is_file() else None,
+        "weights_sha256": sha256_file(path),
     }
-    return Detector(keras_weights.load_keras(path), keras_weights.PREPARATION, 256, 0.5, 1.0, about)
+    preparation = replace(keras_weights.PREPARATION, size=model.size)
+    return Detector(model, preparation, model.size, 0.5, 1.0, about)

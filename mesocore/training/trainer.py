@@ -19,7 +19,7 @@ from torch import nn
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import environment, setup
 from mesocore.data import dataset, tiers
-from mesocore.data.assembled_set import AssembledSet
+from mesocore.data.assembled_set import LABELS, AssembledSet
 from mesocore.evaluation import metrics
 from mesocore.nets.detector import (
     Detector,
@@ -51,13 +51,15 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
 
     `out` must be new or empty, unless `resume` continues the run that it holds; resuming a finished
     run changes nothing. Started by torchrun or `accelerate launch`, the processes share the work
-    and the first of them writes. Raises `UserError` on a mismatch, or when the loss stops being
-    finite; an interruption raises `KeyboardInterrupt`, which says what is kept.
+    and the first of them writes. Raises `UserError` on a mismatch, if the training or validation
+    split lacks a class, or when the loss stops being finite; an interruption raises
+    `KeyboardInterrupt`, which says what is kept.
     """
     out = Path(out)
     accelerator = _devices(config)
     with accelerator.main_process_first():  # which may have to build it
         assembled = tiers.resolve(config.data)
+    _check_classes(assembled, config)
     settings = {**asdict(config), "manifest_sha256": assembled.manifest_sha256}
     setup(config.seed)
     model, settings["init_sha256"] = initial_model(config)  # first: a mistake leaves no run
@@ -98,6 +100,23 @@ def _devices(config: TrainConfig) -> Accelerator:
             "processes: it counts the images of all of them together"
         )
     return accelerator
+
+
+def _check_classes(assembled: AssembledSet, config: TrainConfig) -> None:
+    """Both classes are in what is learnt from and in what the epoch is chosen by."""
+    for split in ("train", "val"):
+        table = assembled.rows(split)
+        limited = split == "train" and config.images and table["label"].nunique() == len(LABELS)
+        table = table.iloc[dataset.first_groups(table, config.images)] if limited else table
+        counts = table["label"].value_counts().reindex(LABELS, fill_value=0)
+        if counts.min() > 0:
+            continue
+        fix = f"raise images, now {config.images}" if limited else (
+            "assemble it anew with more images of the other class, a larger share for "
+            f"{split} (--split) or another --seed")  # fmt: skip
+        held = " and ".join(f"{count} {label}" for label, count in counts.items())
+        raise UserError(f"{assembled.folder}: the {split} split has {held} images, and training "
+                        f"needs both; {fix}")  # fmt: skip
 
 
 def _splits(
