@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mesocore.nets.keras_weights import save_keras
+from mesocore.nets.models import build
 from mesocore.training import trainer
 from tests.commands import mesocore, process
 from tests.factories import write_images
@@ -96,6 +98,21 @@ def test_evaluate_takes_a_raw_folder(work):
     assert done.returncode == 0, done.stderr
     assert "all: 80 images, 40 fake" in done.stdout
     assert "rejected: 1 " in done.stdout
+
+
+def test_keras_weights_of_either_direction(work, tmp_path):
+    model = build("meso4")
+    save_keras(model, tmp_path / "a.h5")
+    image = work / "raw" / "fake" / "000.png"
+
+    def fake(*options: object) -> float:
+        done = mesocore("predict", tmp_path / "a.h5", image, "--json", *options)
+        return json.loads(done.stdout)[0]["probability_fake"]
+
+    assert fake() == fake("--fake-class", 0) == pytest.approx(1 - fake("--fake-class", 1))
+    for command in (["predict", work / "run", image], ["evaluate", work / "run", "--data", "x"]):
+        done = mesocore(*command, "--fake-class", 1)
+        assert done.returncode == 2 and "is for Keras files" in done.stderr
 
 
 def test_predict_as_text_json_and_csv(work):

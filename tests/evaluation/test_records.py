@@ -3,10 +3,13 @@
 import json
 
 import pytest
+from torch import Tensor, nn
 
 from mesocore.core.errors import UserError
+from mesocore.core.images import Preparation
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import records
-from mesocore.nets.detector import load_detector
+from mesocore.nets.detector import Detector, load_detector
 
 
 @pytest.fixture
@@ -35,3 +38,33 @@ def test_runs_that_do_not_belong_together_are_named(rows):
     mixed = {"meso4": [found["meso4"][0], found["meso4+eca"][1]]}
     with pytest.raises(UserError, match="differ in more than their seed"):
         records.compare(mixed, faces, baseline="meso4")
+
+
+class Sharpness(nn.Module):
+    """High for sharp pictures, which in these sets are the reals: ROC AUC near 0."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.float().diff(dim=-1).abs().mean((1, 2, 3))  # (N,)
+
+
+def test_scores_that_are_turned_round_are_said(small_set):
+    def record(split: str = "test", **config) -> dict:
+        about = {"config": {"model": "sharpness", **config}, "threshold_from": "a test"}
+        sharpness = Detector(Sharpness(), Preparation(size=64), 64, 0.5, 20.0, about)
+        return records.evaluate(sharpness, small_set, split)
+
+    assert record()["metrics"]["all"]["roc_auc"]["high"] < 0.5
+    assert "ranks the classes the wrong way on this data" in record()["warning"]
+    assert "give --fake-class 1" in record(fake_class=0)["warning"]
+    other = record(fake_class=1)
+    assert "give --fake-class 0" in other["warning"]
+    assert other["warning"] in records.summary(other)
+    manifest = AssembledSet(small_set).manifest_sha256
+    both = record("train", manifest_sha256=manifest)["warning"]
+    assert "turned round" in both and "the train split took part" in both
+
+
+def test_scores_in_the_right_direction_need_no_word(rows):
+    faces, found = rows
+    record = records.evaluate(found["meso4"], faces, "test")
+    assert record["metrics"]["all"]["roc_auc"]["high"] > 0.5 and "warning" not in record

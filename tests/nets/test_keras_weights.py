@@ -102,7 +102,7 @@ def _published(folder: Path) -> tuple[dict[str, Path], pd.DataFrame]:
 def test_other_files_are_refused_in_one_line(tmp_path):
     text = tmp_path / "text.h5"
     text.write_text("no weights")
-    with pytest.raises(UserError, match="text.h5 is not an HDF5"):
+    with pytest.raises(UserError, match="text.h5 is neither an HDF5"):
         load_keras(text)
     with pytest.raises(UserError, match="no such file"):
         load_keras(tmp_path / "missing.h5")

@@ -393,6 +393,26 @@ def test_subsets_are_nested_and_keep_groups_whole(faces):
     assert torch.equal(first.images[0], grouped.images[position])
 
 
+@pytest.mark.parametrize(("split", "label"), [("val", "real"), ("train", "fake")])
+def test_a_split_that_lacks_a_class_is_refused_before_anything_is_written(
+    split, label, faces, tmp_path
+):
+    copy = tmp_path / "set"
+    shutil.copytree(faces, copy)
+    table = pd.read_csv(copy / "manifest.csv", dtype=str, keep_default_na=False)
+    table = table[(table["split"] != split) | (table["label"] != label)]
+    table.to_csv(copy / "manifest.csv", index=False)
+    with pytest.raises(UserError, match=rf"{copy}: the {split} split has .*\b0 {label}.*--split"):
+        trainer.train(settings(copy), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_subset_that_lacks_a_class_is_refused(faces, tmp_path):
+    with pytest.raises(UserError, match="train split has .* images.*; raise images, now 1"):
+        trainer.train(settings(faces, images=1), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_damaged_checkpoint_is_refused(run, tmp_path):
     copy = tmp_path / "copy"
     copy.mkdir()
