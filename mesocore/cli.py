@@ -66,19 +66,19 @@ def assemble(
     ],
     out: Annotated[Path, typer.Option(help="the set's folder: new, empty, or one to resume")],
     size: Annotated[
-        int | None, typer.Option(help="pixels a side  [default: 256; with synthfaces 128]")
+        int | None, typer.Option(help="pixels a side (default: 256; with synthfaces 128)")
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="shares of train/val/test  [default: 0.7/0.1/0.2]")
+        str | None, typer.Option(help="shares of train/val/test (default: 0.7/0.1/0.2)")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="decides which group goes to which split  [default: 0]")
+        int | None, typer.Option(help="decides which group goes to which split (default: 0)")
     ] = None,
     quality: Annotated[
         int | None,
-        typer.Option(help="JPEG quality of both classes  [default: 90; with synthfaces 95]"),
+        typer.Option(help="JPEG quality of both classes (default: 90; with synthfaces 95)"),
     ] = None,
-    count: Annotated[int | None, typer.Option(help="images of synthfaces  [default: 4800]")] = None,
+    count: Annotated[int | None, typer.Option(help="images of synthfaces (default: 4800)")] = None,
     native: Annotated[bool, typer.Option("--native", help="cut the middle out, unscaled")] = False,
     have: Annotated[
         list[str] | None,
@@ -231,7 +231,7 @@ def evaluate(
     ],
     data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
     split: Annotated[
-        str | None, typer.Option(help="test, val, train or all  [default: test, if there is one]")
+        str | None, typer.Option(help="test, val, train or all (default: test, if there is one)")
     ] = None,
     label: options.Labels = None,
     json_file: options.Record = None,

@@ -38,7 +38,7 @@ class TrainConfig:
     warmup: float = _setting(0.1, "share of the steps over which the learning rate rises")
     accumulate: int = _setting(1, "batches whose gradients are averaged into one step", 1)
     weight_decay: float = _setting(0.01, "of AdamW")
-    dropout: float | None = _setting(None, "before both dense layers  [default: as published, 0.5]")
+    dropout: float | None = _setting(None, "before both dense layers (default: as published, 0.5)")
     augment: str = _setting(
         "flip", "of training images: none, or some of flip+jpeg+blur+resize+noise+colour"
     )

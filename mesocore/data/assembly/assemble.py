@@ -23,9 +23,10 @@ from mesocore.core import files, parallel, runtime
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.data.assembled_set import AssembledSet
-from mesocore.data.assembly import convert, fetch, finalise, overview, plan, splits
+from mesocore.data.assembly import convert, fetch, finalise, plan, splits
 from mesocore.data.assembly.plan import Plan
 from mesocore.data.assembly.recipe import Recipe
+from mesocore.data.sources import overview
 from mesocore.data.sources.scanning import source_names
 
 _WORK = ".assembly"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from mesocore.core import files, parallel, runtime
-from mesocore.data.assembly import duplicates, grouping
+from mesocore.data.assembly import duplicates
+from mesocore.data.sources import grouping
 
 
 @dataclass
