@@ -108,9 +108,8 @@ def test_where_the_label_is_a_coin_an_honest_figure_is_one_half(tmp_path):
     found = {}
     for group_by in ("video", "image"):
         out = tmp_path / group_by
-        made = assemble([tmp_path / "x"], out, size=64, progress=False, group_by=group_by,
-                        split=(0.5, 0.2, 0.3))  # fmt: skip
-        assert made.counts["rejected"] == 0
+        assemble([tmp_path / "x"], out, size=64, progress=False, group_by=group_by,
+                 split=(0.5, 0.2, 0.3))  # fmt: skip
         config = TrainConfig("meso4", str(out), epochs=20, size=64, batch_size=16)
         trainer.train(config, tmp_path / f"run-{group_by}")
         record = records.evaluate(load_detector(tmp_path / f"run-{group_by}"), out)
