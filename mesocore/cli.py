@@ -251,10 +251,9 @@ def evaluate(
     ],
     data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
     split: Annotated[str, typer.Option(help="test, val, train or all")] = "test",
+    outside: Annotated[str | None, typer.Option(help="another set or folder, measured too")] = None,
     json_file: Record = None,
-    card_file: Annotated[
-        Path | None, typer.Option("--card", help="write a model card here, in Markdown")
-    ] = None,
+    card_file: Annotated[Path | None, typer.Option("--card", help="write its model card")] = None,
 ) -> None:
     """Measure a model, each metric with a 95 % interval; of several seeds the mean."""
     from mesocore.core import files, runtime
@@ -263,7 +262,7 @@ def evaluate(
 
     runtime.setup()
     detectors = [load_detector(run) for run in runs]
-    record = records.evaluate(detectors, data, split)
+    record = records.evaluate(detectors, data, split, outside)
     print(records.summary(record))
     if json_file:
         files.write_json(json_file, record)

@@ -73,6 +73,27 @@ class Environment(TypedDict):
     gpu: str | None
 
 
+class Outside(TypedDict):
+    """Every image of another set or folder than the record's own; `trivial_baseline` is of features
+    fitted on the train split of the record's own set, None where either is no assembled set."""
+
+    data: Data
+    trivial_baseline: dict[str, float] | None
+
+
+class OutsideEvaluation(Outside):
+    """The same for one model, with its metrics there."""
+
+    metrics: Sections
+
+
+class OutsideRow(TypedDict):
+    """One row of a `Comparison` outside."""
+
+    metrics: Sections
+    against: Interval
+
+
 class Evaluation(TypedDict):
     """Of `evaluate`: one model, one run or several seeds, on one set."""
 
@@ -86,6 +107,7 @@ class Evaluation(TypedDict):
     environment: Environment
     command: str
     warning: NotRequired[str]
+    outside: NotRequired[OutsideEvaluation]
 
 
 class Row(TypedDict):
@@ -99,6 +121,7 @@ class Row(TypedDict):
     multiply_adds: int
     metrics: Sections
     against: Interval
+    outside: NotRequired[OutsideRow]
 
 
 class Comparison(TypedDict):
@@ -108,5 +131,6 @@ class Comparison(TypedDict):
     rows: dict[str, Row]
     data: Data
     trivial_baseline: dict[str, float]
+    outside: NotRequired[Outside]
     environment: Environment
     command: str

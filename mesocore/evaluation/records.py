@@ -1,6 +1,6 @@
 """One results file: what was measured, on what, by what, with what beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,17 @@ from mesocore.data.assembly import sources
 from mesocore.data.auditing import audit
 from mesocore.evaluation import metrics
 from mesocore.evaluation.prediction import predict
-from mesocore.evaluation.record_types import Comparison, Data, Evaluation
+from mesocore.evaluation.record_types import Comparison, Data, Evaluation, Outside
 from mesocore.evaluation.tables import interval
 from mesocore.nets import profile
 from mesocore.nets.detector import Detector
 
 
 def evaluate(
-    detector: Detector | Sequence[Detector], data: str | Path, split: str = "test"
+    detector: Detector | Sequence[Detector],
+    data: str | Path,
+    split: str = "test",
+    outside: str | Path | None = None,
 ) -> Evaluation:
     """Scores an assembled set's split, or a whole raw `real/` + `fake/` folder, and measures.
 
@@ -29,13 +32,15 @@ def evaluate(
     in their seed: then metrics are means over them, and threshold and temperature are lists.
 
     Returns the record of a results file. On an assembled set the AUC of
-    trivial features, fitted on its train split, stands beside the model's. Raises `UserError` if
-    the detectors differ in more than their seed.
+    trivial features, fitted on its train split, stands beside the model's. `outside`: another set
+    or raw folder; `outside` of the record has the figures over all of its images. Raises
+    `UserError` if the detectors differ in more than their seed, or `outside` is not outside.
     """
     detectors = [detector] if isinstance(detector, Detector) else list(detector)
     about = one_model(detectors)
     raw = tiers.is_raw(data)
     data = Path(data) if raw else tiers.resolve(data)
+    elsewhere = None if outside is None else Elsewhere(outside, None if raw else data)
     tables = [_score_raw(d, data) if raw else (scored(d, data, split), 0) for d in detectors]
     seen = not raw and about["config"].get("manifest_sha256") == data.manifest_sha256
     record = {
@@ -56,11 +61,19 @@ def evaluate(
     }
     if seen and split != "test":
         record["warning"] = f"the {split} split took part in training or in choosing the threshold"
+    if elsewhere:
+        others = [elsewhere.scored(d) for d in detectors]
+        found = metrics.measure(others, [d.threshold for d in detectors])
+        record["outside"] = elsewhere.about() | {"metrics": found}
     return record
 
 
 def compare(
-    rows: Mapping[str, Sequence[Detector]], data: str | Path, baseline: str, split: str = "test"
+    rows: Mapping[str, Sequence[Detector]],
+    data: str | Path,
+    baseline: str,
+    split: str = "test",
+    outside: str | Path | None = None,
 ) -> Comparison:
     """Several models, each with one run per seed, on one split of an assembled set.
 
@@ -68,15 +81,13 @@ def compare(
     lists those of its members: "0+1+2"), `val_roc_auc` of each run (what a choice may be based on),
     `trained_on` (the GPU or processor of each), metrics over all images as `metrics.overall` gives
     them, parameters and multiply-adds, and `against`: the paired difference of its ROC AUC to that
-    of `baseline`, a name among the rows. The split is read once for all of them.
+    of `baseline`, a name among the rows. The split is read once for all of them. `outside`: another
+    set or raw folder, over all images of which each row has `metrics` and `against` too, in its
+    `outside`. Raises `UserError` if it is not outside.
     """
     folder = tiers.resolve(data)
-    tables = {
-        name: [scored(detector, folder, split) for detector in runs] for name, runs in rows.items()
-    }
-    labels = (tables[baseline][0]["label"] == "fake").to_numpy(int)
-    groups = tables[baseline][0]["group"].to_numpy()
-    scores = {name: np.stack([t["probability"] for t in runs]) for name, runs in tables.items()}
+    elsewhere = None if outside is None else Elsewhere(outside, folder)
+    own = _measured(rows, lambda detector: scored(detector, folder, split), baseline)
     record = {"baseline": baseline, "rows": {}}
     for name, runs in rows.items():
         about = one_model(runs)
@@ -86,12 +97,73 @@ def compare(
             "val_roc_auc": [run.description["best"]["val_roc_auc"] for run in runs],
             "trained_on": [_hardware(run) for run in runs],
             **profile.complexity(runs[0].model, runs[0].size),
-            "metrics": {"all": metrics.overall(tables[name], [r.threshold for r in runs])},
-            "against": metrics.paired_difference(labels, scores[name], scores[baseline], groups),
+            **own[name],
         }
     record["data"] = about_data(folder, split)
     record["trivial_baseline"] = audit.trivial_baseline(folder, split)
+    if elsewhere:
+        for name, found in _measured(rows, elsewhere.scored, baseline).items():
+            record["rows"][name]["outside"] = found
+        record["outside"] = elsewhere.about()
     return record | {"environment": environment(), "command": command_line()}
+
+
+def _measured(
+    rows: Mapping[str, Sequence[Detector]],
+    score: Callable[[Detector], pd.DataFrame],
+    baseline: str,
+) -> dict[str, dict]:
+    """`metrics` and `against` of each row, on the images of which `score` gives P(fake)."""
+    tables = {name: [score(run) for run in runs] for name, runs in rows.items()}
+    labels = (tables[baseline][0]["label"] == "fake").to_numpy(int)
+    groups = tables[baseline][0]["group"].to_numpy()
+    scores = {name: np.stack([t["probability"] for t in runs]) for name, runs in tables.items()}
+    return {
+        name: {
+            "metrics": {"all": metrics.overall(tables[name], [run.threshold for run in runs])},
+            "against": metrics.paired_difference(labels, scores[name], scores[baseline], groups),
+        }
+        for name, runs in rows.items()
+    }
+
+
+def check_outside(data: AssembledSet, own: AssembledSet) -> None:
+    """Raises `UserError` if an image of `data` is in `own` too."""
+    if shared := len(set(data.rows()["sha256"]) & set(own.rows()["sha256"])):
+        raise UserError(
+            f"{data.folder} is not outside: {shared} of its images are in {own.folder}; "
+            "name a set that shares none with it"
+        )
+
+
+class Elsewhere:
+    """Every image of a set or a raw folder that is not `own`, an assembled set or None.
+
+    Raises `UserError` if it is `own`, or shares images with it.
+    """
+
+    def __init__(self, data: str | Path | AssembledSet, own: AssembledSet | None):
+        self.raw = tiers.is_raw(data)
+        self.data = Path(data) if self.raw else tiers.resolve(data)
+        self.own, self.rejected = own, 0
+        if self.raw and not self.data.is_dir():
+            raise UserError(f"{data}: no such folder; name an assembled set, or one of images")
+        if not self.raw and own:
+            check_outside(self.data, own)
+
+    def scored(self, detector: Detector) -> pd.DataFrame:
+        """`label`, `source`, `group` and P(fake) of every image."""
+        if not self.raw:
+            return scored(detector, self.data, "all")
+        table, self.rejected = _score_raw(detector, self.data)
+        return table
+
+    def about(self) -> Outside:
+        """The `outside` part of a record, without metrics; after `scored`."""
+        if self.raw:
+            return {"data": _raw_data(self.data, self.rejected), "trivial_baseline": None}
+        trivial = audit.trivial_baseline(self.own, "all", self.data) if self.own else None
+        return {"data": about_data(self.data, "all"), "trivial_baseline": trivial}
 
 
 def _hardware(run: Detector) -> str:
@@ -176,6 +248,11 @@ def summary(record: Evaluation) -> str:
             if isinstance(value, dict) and value["value"] is not None:
                 spread = f"  sd over seeds {value['sd']:.3f}" if "sd" in value else ""
                 lines.append(f"  {metric:<18} {interval(value)}{spread}")
+    if "outside" in record:
+        there = record["outside"]
+        auc, right = (interval(there["metrics"]["all"][key]) for key in ("roc_auc", "accuracy"))
+        lines.append(f"outside, {there['data']['path']}: {there['metrics']['all']['images']} "
+                     f"images, ROC AUC {auc}, accuracy {right}")  # fmt: skip
     lines.append("in brackets: 95 % intervals over test images")
     if len(record["seeds"]) > 1:
         lines.append(f"means over the seeds {', '.join(map(str, record['seeds']))}")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from mesocore.core.errors import UserError
-from mesocore.evaluation import metrics, model_card, records, slices, thresholds
+from mesocore.evaluation import metrics, model_card, records, slices, tables, thresholds
 from mesocore.evaluation.model_card import known_limits
 from mesocore.nets.detector import load_detector
 from tests.commands import mesocore
@@ -45,7 +45,7 @@ def test_every_section_is_there_and_every_metric_is_the_records(measured):
     for heading in ("Intended use", "Data", "Metrics", "Operating points", "Where it errs",
                     "Robustness", "Known failures and limits"):  # fmt: skip
         assert f"## {heading}\n" in text
-    for key, name in model_card.NAMES.items():
+    for key, name in tables.NAMES.items():
         found = record["metrics"]["all"][key]
         shown = f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
         assert f"| {name} | {shown} |" in text
