@@ -267,7 +267,7 @@ def evaluate(
     if json_file:
         files.write_json(json_file, record)
     if card_file:
-        found = model_card.findings(detectors, data, split)
+        found = model_card.findings(detectors, data, split, outside)
         files.write_text(card_file, model_card.render(record, detectors[0], found))
 
 

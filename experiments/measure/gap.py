@@ -56,18 +56,27 @@ def numbers(table: pd.DataFrame) -> np.ndarray:
     return found.to_numpy(int)
 
 
+def check_numbers(sets: list[AssembledSet]) -> None:
+    """Raises `UserError` unless the sets number their images, each of a label with its own."""
+    for label, part in pd.concat(data.rows() for data in sets).groupby("label"):
+        found, times = np.unique(numbers(part), return_counts=True)
+        if (times > 1).any():
+            raise UserError(f"two {label} images have the number {found[times > 1][0]}; give "
+                            "samples of one folder, whose names number its images")  # fmt: skip
+
+
 def distances(thumbnails: np.ndarray, at: np.ndarray) -> dict[str, dict]:
     """How far images are from each other, by how far their numbers are; and random pairs.
 
     `thumbnails` `(N, D)` in 0..255, `at` int `(N,)`, each number once.
     """
     place = pd.Series(np.arange(len(at)), index=at)
-    rng = np.random.default_rng(0)
-    pairs = {"random": rng.integers(0, len(at), (2, RANDOM_PAIRS))}
+    pairs = {}
     for apart in APART:
         there = place.reindex(at + apart)
         known = there.notna().to_numpy()
         pairs[str(apart)] = np.stack([np.flatnonzero(known), there[known].to_numpy(int)])
+    pairs["random"] = np.random.default_rng(0).integers(0, len(at), (2, RANDOM_PAIRS))
     found = {}
     for name, (first, second) in pairs.items():
         if not len(first):
@@ -118,6 +127,7 @@ def main(*words: str) -> None:
     own, more, other = map(resolve, (own, more, other))
     for data in (more, other):
         check_outside(data, own)
+    check_numbers([own, more])
     models = by_model(tuple(runs), own)
     tables, scores = [], {name: [] for name in models}
     for data in (own, more, other):
@@ -132,9 +142,10 @@ def main(*words: str) -> None:
     thresholds = {name: [d.threshold for d in found] for name, found in models.items()}
 
     def by(parts: dict[str, np.ndarray]) -> dict[str, dict]:
-        """Figures of every model on every part of the images."""
+        """Figures of every model on every part of the images that has both classes."""
+        both = {n: rows for n, rows in parts.items() if table["label"][rows].nunique() == 2}
         return {name: {part: figures(table, scores[name], thresholds[name], rows)
-                       for part, rows in parts.items()} for name in models}  # fmt: skip
+                       for part, rows in both.items()} for name in models}  # fmt: skip
 
     same = (table["folder"] != other.name).to_numpy()
     away = np.where(same, nearest(table, own.rows("train")), 0)

@@ -43,12 +43,18 @@ SIGNIFICANT = 0.05  # q up to which a slice counts as found
 MOST_SLICES = 10
 
 
-def findings(detectors: Sequence[Detector], data: str | Path, split: str = "test") -> dict:
+def findings(
+    detectors: Sequence[Detector],
+    data: str | Path,
+    split: str = "test",
+    outside: str | Path | None = None,
+) -> dict:
     """What a card needs besides a results record: `operating_points`, `slices` and `confusion`.
 
-    Of an assembled set; of several runs, the first one speaks. Thresholds for small false-positive
-    rates are chosen on the validation split, so there are none if `split` holds its images ("val",
-    "all"). Empty for a raw folder: it has no splits.
+    Of an assembled set, but `confusion` of `outside` if that is given; of several runs, the first
+    one speaks. Thresholds for small false-positive rates are chosen on the validation split, so
+    there are none if `split` holds its images ("val", "all"). Empty for a raw folder: it has no
+    splits.
     """
     if tiers.is_raw(data):
         return {}
@@ -59,11 +65,11 @@ def findings(detectors: Sequence[Detector], data: str | Path, split: str = "test
         chosen_on = records.scored(detector, folder, "val")
         points = thresholds.at_limits(_pair(chosen_on), _pair(scored), scored["group"].to_numpy())
     table = slices.slices(scored, attributes.known(folder, scored), detector.threshold)
-    counts = slices.confusion(scored, detector.threshold).T.to_dict()
+    told = scored if outside is None else records.Elsewhere(outside, folder).scored(detector)
     return {
         "operating_points": points.to_dict("records"),
         "slices": table.astype(object).where(table.notna(), None).to_dict("records"),
-        "confusion": counts,
+        "confusion": slices.confusion(told, detector.threshold).T.to_dict(),
     }
 
 
@@ -135,10 +141,8 @@ def _data(record: Evaluation) -> str:
     sources = list(record["metrics"]["by_source"])
     if there := record.get("outside"):
         counts = there["metrics"]["all"]
-        lines.append(
-            f"- **Outside**: {there['data']['path']}, {counts['images']:,} images, "
-            f"{counts['fakes']:,} of them fake; the set above has none of them"
-        )
+        lines.append(f"- **Outside that set**: {there['data']['path']}, {counts['images']:,} "
+                     f"images, {counts['fakes']:,} of them fake")  # fmt: skip
         sources += there["metrics"]["by_source"]
     for source in dict.fromkeys(sources):
         about = PROVENANCE.get(source, "not described; ask whoever assembled the set")
@@ -148,13 +152,9 @@ def _data(record: Evaluation) -> str:
 
 def _metrics(record: Evaluation) -> str:
     kinds = record["metrics"].get("by_kind") or {}
-    by_kind = [
-        [name, str(part["fakes"]), interval(part["roc_auc"])] for name, part in kinds.items()
-    ]
-    text = _table(*tables.metric_columns(record))
-    return text + (
-        "\n\n" + _table(["kind of fake", "fakes", "ROC AUC"], by_kind) if by_kind else ""
-    )
+    rows = [[name, str(part["fakes"]), interval(part["roc_auc"])] for name, part in kinds.items()]
+    text, header = _table(*tables.metric_columns(record)), ["kind of fake", "fakes", "ROC AUC"]
+    return text + ("\n\n" + _table(header, rows) if rows else "")
 
 
 def _operating(found: dict) -> str:
@@ -223,7 +223,7 @@ def _failures(record: Evaluation, found: dict, sweeps: dict | None) -> list[str]
     if there := record.get("outside"):
         lines += _lost_outside(auc, there["metrics"]["all"]["roc_auc"], there["data"]["path"])
     if "confusion" in found:
-        lines.append(_base_rate(found["confusion"]))
+        lines.append(_base_rate(found["confusion"]) + " (Outside.)" * ("outside" in record))
     lines += [
         f"Most fakes of {row['fact']} *{row['value']}* are missed: {row['rate']:.0%}."
         for row in found.get("slices", [])

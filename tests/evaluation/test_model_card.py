@@ -80,6 +80,18 @@ def test_failures_follow_from_numbers(measured):
     assert len(lines) == 1 and "*edited*" in lines[0] and "0.520 [0.480, 0.560]" in lines[0]
 
 
+def test_what_is_lost_outside_is_named(measured):
+    record = changed(_record(measured), roc_auc=metric(0.99, 0.98, 0.995))
+
+    def outside(value):
+        there = {"metrics": {"all": {"roc_auc": metric(value, value - 0.005, value + 0.005)}}}
+        return record | {"outside": there | {"data": {"path": "elsewhere"}}}
+
+    (line,) = [line for line in known_limits(outside(0.97), {}) if "elsewhere" in line]
+    assert "0.970 [0.965, 0.975] ROC AUC against 0.990 [0.980, 0.995]" in line
+    assert not any("elsewhere" in line for line in known_limits(outside(0.985), {}))
+
+
 def test_a_rare_fake_makes_most_alarms_false(measured):
     found = {"confusion": {"real": {"real": 90, "fake": 10}, "fake": {"real": 20, "fake": 80}}}
     lines = known_limits(_record(measured), found)
