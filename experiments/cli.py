@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from experiments import ablation, augmentation, generalisation, keep, learning_curve, pruning
 from experiments import comparisons as tables
-from experiments.measure import errors, generator_distance, parity, retouch_traces, robustness
+from experiments.measure import errors, gap, generator_distance, parity, retouch_traces, robustness
 from experiments.records import COMMANDS
 from experiments.runner import Command, Experiment
 from experiments.scale import Scale
@@ -28,6 +28,7 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         pruning.PRUNING,
         robustness.ROBUSTNESS,
         errors.ERRORS,
+        gap.GAP,
         parity.PARITY,
         generator_distance.GENERATOR_DISTANCE,
         retouch_traces.RETOUCH_TRACES,
@@ -44,7 +45,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """`name`, `words`, `train`, `scale`, `list`, `help` from the command line.
+    """`name`, `words`, `train`, `scale`, `outside`, `list`, `help` from the command line.
 
     Raises `UserError` for an unknown experiment or arguments that it does not take.
     """
@@ -54,6 +55,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--reduced", action="store_true")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--train", nargs="+", default=[])
+    parser.add_argument("--outside", nargs="+", default=[])
     parser.add_argument("--list", action="store_true")
     parser.add_argument("-h", "--help", action="store_true")
     given = parser.parse_intermixed_args(list(words))
@@ -62,7 +64,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         known = ", ".join(EXPERIMENTS)
         raise UserError(f"no experiment is called {given.name!r}; choose one of: {known}")
     if given.name is not None and not given.help:
-        EXPERIMENTS[given.name].arguments(given.words, given.train, given.scale)
+        EXPERIMENTS[given.name].arguments(given.words, given.train, given.scale, given.outside)
     return given
 
 
@@ -86,7 +88,7 @@ def main(words: Sequence[str]) -> int:
             found = EXPERIMENTS[given.name]
             print(f"usage: python -m experiments {found.usage}\n\n{inspect.cleandoc(found.about)}")
         else:
-            EXPERIMENTS[given.name].run(given.words, given.train, given.scale)
+            EXPERIMENTS[given.name].run(given.words, given.train, given.scale, given.outside)
     except UserError as error:
         print(f"experiments: {error}", file=sys.stderr)
         return 2

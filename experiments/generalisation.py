@@ -4,8 +4,10 @@ Of `synthfaces` a row is trained on its reals and one kind of its fakes, or on b
 Of several sets of real faces, assembled at 256 px, a row is trained on one set and bears its name.
 Each row is three Meso-4 that differ in their seed. Epoch, temperature and threshold are chosen on
 the validation split of what a row was trained on; then the test split of every column is read,
-once. A row's own test split is the diagonal. Writes generalisation.json in results/synthfaces or
-results/real.
+once. A row's own test split is the diagonal. The set of `--outside` is a column too, of which every
+image is read. `trivial_baseline` beside a figure is of features fitted on the train split of the
+row, that of a column of features fitted on its own. Writes generalisation.json in
+results/synthfaces or results/real.
 
 Settings and runs are those of `ablation`. On one core a seed takes 15 min on stylegan, 5 on
 photoshop, 20 on openforensics, and on synthfaces 5 for each of three rows.
@@ -53,12 +55,19 @@ def trained(row: str, job: Job, seed: int) -> Path:
 
 
 def measure(job: Job, runs: Runs) -> dict:
-    columns = {row: training_set(row, job) for row in runs if row != "all"}
-    trivial = {name: audit.trivial_baseline(data) for name, data in columns.items()}
+    columns = {row: (training_set(row, job), "test") for row in runs if row != "all"}
+    trivial = {name: audit.trivial_baseline(data) for name, (data, _) in columns.items()}
+    if job.outside:
+        for data in job.sets:
+            evaluation.labelled_images.LabelledImages(job.outside, "all").check_outside(data)
+        columns[job.outside.name] = job.outside, "all"
     detectors = runner.loaded(runs, job.data, ensembles=False)
     found = {}
     for row, of_row in detectors.items():
-        found[row] = {name: score(of_row, data) for name, data in columns.items()}
+        own = training_set(row, job)
+        found[row] = {name: score(of_row, data, split) | {
+            "trivial_baseline": audit.trivial_baseline(own, split, data)
+        } for name, (data, split) in columns.items()}  # fmt: skip
         print(row, {name: f"{part['roc_auc']['value']:.3f}" for name, part in found[row].items()})
     configs = {row: of_row[0].description["config"] for row, of_row in detectors.items()}
     own = {"data": "one set a row", "seed": None, "manifest_sha256": None,
@@ -68,16 +77,16 @@ def measure(job: Job, runs: Runs) -> dict:
         "seeds": list(SEEDS),
         "rows": found,
         "columns": {
-            name: evaluation.records.about_data(data, "test") for name, data in columns.items()
+            name: evaluation.records.about_data(*column) for name, column in columns.items()
         },
         "trivial_baseline": trivial,
         "environment": runtime.environment(),
     }
 
 
-def score(detectors: Sequence[Detector], data: AssembledSet) -> dict:
-    """`METRICS` of a row on the test split of a column's set."""
-    tables = [evaluation.scored(detector, data, "test") for detector in detectors]
+def score(detectors: Sequence[Detector], data: AssembledSet, split: str) -> dict:
+    """`METRICS` of a row on a split of a column's set."""
+    tables = [evaluation.scored(detector, data, split) for detector in detectors]
     labels = (tables[0]["label"] == "fake").to_numpy(int)
     found = metrics.metrics_with_intervals(
         labels,
@@ -93,5 +102,5 @@ def record(job: Job, row: str) -> Path:
 
 
 GENERALISATION = Experiment(
-    "generalisation", __doc__, rows, trained, measure, sets=None, record=record
+    "generalisation", __doc__, rows, trained, measure, sets=None, record=record, outside=True
 )

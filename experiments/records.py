@@ -12,37 +12,48 @@ from mesocore.core import runtime
 from mesocore.core.files import write_json
 from mesocore.data import AssembledSet, tiers
 
+GAP_RUNS = ("ensemble", *(f"{model}-{seed}" for model in ("meso4+inverted+highpass", "meso4")
+                          for seed in (0, 1, 2)))  # fmt: skip
 COMMANDS = {  # path below results/ -> command
     "assembly-scale.json": "python benchmarks/assembly_scale.py",
     "published/parity.json": "python -m experiments parity FOLDER",
     "real/generalisation.json": "python -m experiments generalisation data/openforensics "
-    "data/stylegan data/photoshop",
+    "data/stylegan data/photoshop --outside data/openforensics-validation",
     "real/openforensics-128-ablation.json": "python -m experiments ablation data/openforensics "
-    "--reduced",
+    "--reduced --outside data/openforensics-validation",
     "real/openforensics-128-pruning-meso4+inverted.json": "python -m experiments pruning "
     "data/openforensics --reduced",
     "real/openforensics-128-pruning-meso4.json": "python -m experiments pruning "
     "data/openforensics --reduced",
     "real/openforensics-24-epochs-ablation.json": "python -m experiments ablation "
-    "data/openforensics --epochs 24",
+    "data/openforensics --epochs 24 --outside data/openforensics-validation",
     "real/openforensics-audit.json": "mesocore audit data/openforensics "
     "--json results/real/openforensics-audit.json",
     "real/openforensics-augmentation.json": "python -m experiments augmentation data/openforensics",
     "real/openforensics-ensemble.json": "mesocore evaluate "
     "results/runs/openforensics-24-epochs/ensemble --data data/openforensics "
+    "--outside data/openforensics-validation "
     "--json results/real/openforensics-ensemble.json --card results/real/openforensics-ensemble.md",
     "real/openforensics-ensemble.md": "mesocore evaluate "
     "results/runs/openforensics-24-epochs/ensemble --data data/openforensics "
+    "--outside data/openforensics-validation "
     "--json results/real/openforensics-ensemble.json --card results/real/openforensics-ensemble.md",
+    "real/openforensics-gap.json": "python -m experiments gap "
+    + " ".join(f"results/runs/openforensics-24-epochs/{run}" for run in GAP_RUNS)
+    + " data/openforensics --outside data/openforensics-more data/openforensics-validation",
     "real/openforensics-learning-curve.json": "python -m experiments learning-curve "
     "data/openforensics",
     "real/openforensics-meso4-errors.json": "python -m experiments errors "
     "results/real/openforensics-meso4 data/photoshop data/stylegan data/openforensics",
     "real/openforensics-meso4.json": "mesocore evaluate results/real/openforensics-meso4 "
-    "--data data/openforensics --json results/real/openforensics-meso4.json",
+    "--data data/openforensics --outside data/openforensics-validation "
+    "--json results/real/openforensics-meso4.json",
     "real/openforensics-robustness.json": "python -m experiments robustness "
     "results/runs/openforensics/meso4-0 results/runs/openforensics/meso4-1 "
     "results/runs/openforensics/meso4-2 data/openforensics",
+    "real/openforensics-validation-robustness.json": "python -m experiments robustness "
+    "results/runs/openforensics/meso4-0 results/runs/openforensics/meso4-1 "
+    "results/runs/openforensics/meso4-2 data/openforensics-validation",
     "real/photoshop-592-resolution.json": "python -m experiments resolution data/photoshop-592",
     "real/photoshop-audit.json": "mesocore audit data/photoshop "
     "--json results/real/photoshop-audit.json",

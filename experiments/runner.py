@@ -18,10 +18,11 @@ Runs = Mapping[str, Sequence[Path]]  # row -> its run for each of `SEEDS`
 
 @dataclass(frozen=True)
 class Job:
-    """What an experiment is asked for: its sets and its scale."""
+    """What an experiment is asked for: its sets, its scale, and a set to test on besides."""
 
     sets: tuple[AssembledSet, ...]
     scale: Scale = FULL
+    outside: AssembledSet | None = None
 
     @property
     def data(self) -> AssembledSet:
@@ -51,7 +52,8 @@ class Experiment:
     `measure(job, runs)`: what goes into the record, all but the command that made it.
     `sets`: how many it takes; None: any number, and rows follow `--train`. `scales`: may be
     `--reduced` or for `--epochs`. `embedded`: it takes no other set than synthfaces.
-    `record(job, row)`: the path of the record that the row belongs to.
+    `record(job, row)`: the path of the record that the row belongs to. `outside`: it may be tested
+    on a set besides, of `--outside`.
     """
 
     name: str
@@ -64,15 +66,21 @@ class Experiment:
     scales: bool = False
     embedded: bool = False
     record: Callable[[Job, str], Path] | None = None
+    outside: bool = False
 
     @property
     def usage(self) -> str:
         sets = {1: "DATA", 2: "DATA SOURCE", None: "DATA..."}[self.sets]
         rows = "[--train ROW...]" if self.sets is None else "[ROW...]"
-        return f"{self.name} {sets} {rows}" + " [--reduced | --epochs N]" * self.scales
+        scales = " [--reduced | --epochs N]" * self.scales
+        return f"{self.name} {sets} {rows}{scales}" + " [--outside SET]" * self.outside
 
     def arguments(
-        self, words: Sequence[str], train_rows: Sequence[str], scale: Scale
+        self,
+        words: Sequence[str],
+        train_rows: Sequence[str],
+        scale: Scale,
+        outside: Sequence[str] = (),
     ) -> tuple[list[str], list[str]]:
         """Sets and rows among the words after the name. Raises `UserError` if they do not fit."""
         if self.sets is None:
@@ -81,7 +89,7 @@ class Experiment:
             sets, rows = list(words[: self.sets]), list(words[self.sets :])
         if not sets and self.sets != 2:
             sets = [tiers.EMBEDDED]
-        if len(sets) < (self.sets or 1):
+        if len(sets) < (self.sets or 1) or len(outside) > self.outside:
             raise UserError(f"usage: python -m experiments {self.usage}")
         if train_rows and self.sets is not None:
             raise UserError(f"{self.name} takes its rows without --train: {self.usage}")
@@ -105,11 +113,17 @@ class Experiment:
             raise UserError(f"no row is called {unknown[0]!r}; choose one of: {', '.join(known)}")
         return rows or table
 
-    def run(self, words: Sequence[str], train_rows: Sequence[str] = (), scale: Scale = FULL):
+    def run(
+        self,
+        words: Sequence[str],
+        train_rows: Sequence[str] = (),
+        scale: Scale = FULL,
+        outside: Sequence[str] = (),
+    ) -> None:
         """Trains what is missing and, unless rows are named, measures and writes the record."""
-        sets, rows = self.arguments(words, train_rows, scale)
+        sets, rows = self.arguments(words, train_rows, scale, outside)
         runtime.setup()
-        job = Job(tuple(map(resolve, sets)), scale)
+        job = Job(tuple(map(resolve, sets)), scale, resolve(outside[0]) if outside else None)
         wanted = self.asked_for(job, rows)
         runs = {row: [self.trained(row, job, seed) for seed in SEEDS] for row in wanted}
         if rows:
@@ -120,13 +134,17 @@ class Experiment:
         for path, part in by_record.items():
             values = self.measure(job, part)
             named = [records.shown(data) for data in job.sets]  # no path of this machine
-            values["command"] = records.command(self.name, *named, *scale.options)
+            more = ["--outside", records.shown(job.outside)] if job.outside else []
+            values["command"] = records.command(self.name, *named, *scale.options, *more)
             records.write(path, values)
 
 
 @dataclass(frozen=True)
 class Command:
-    """What is done with runs or pictures that are there: `main(*words)`, of `least` to `most`."""
+    """What is done with runs or pictures that are there: `main(*words)`, of `least` to `most`.
+
+    `outside`: how many sets `--outside` has to name; they come last among the words.
+    """
 
     name: str
     about: str
@@ -134,21 +152,34 @@ class Command:
     main: Callable[..., None]
     least: int = 0
     most: int | None = None
+    outside: int = 0
 
     @property
     def usage(self) -> str:
         return f"{self.name} {self.words}".rstrip()
 
-    def arguments(self, words: Sequence[str], train_rows: Sequence[str], scale: Scale) -> None:
+    def arguments(
+        self,
+        words: Sequence[str],
+        train_rows: Sequence[str],
+        scale: Scale,
+        outside: Sequence[str] = (),
+    ) -> None:
         """Raises `UserError` for too few or too many words, or options that mean nothing here."""
         few, many = len(words) < self.least, self.most is not None and len(words) > self.most
-        if few or many or train_rows or scale != FULL:
+        if few or many or train_rows or scale != FULL or len(outside) != self.outside:
             raise UserError(f"usage: python -m experiments {self.usage}")
 
-    def run(self, words: Sequence[str], train_rows: Sequence[str] = (), scale: Scale = FULL):
-        self.arguments(words, train_rows, scale)
+    def run(
+        self,
+        words: Sequence[str],
+        train_rows: Sequence[str] = (),
+        scale: Scale = FULL,
+        outside: Sequence[str] = (),
+    ) -> None:
+        self.arguments(words, train_rows, scale, outside)
         runtime.setup()
-        self.main(*words)
+        self.main(*words, *outside)
 
 
 def folder_of(name: str) -> Path:
@@ -170,3 +201,9 @@ def loaded(runs: Runs, data: AssembledSet, ensembles: bool = True) -> dict[str, 
         detectors |= {f"{len(seeds)}*{row}": [ensemble(seeds, data)]
                       for row, seeds in detectors.items()}  # fmt: skip
     return detectors
+
+
+def split_for(data: AssembledSet, detector: Detector) -> str:
+    """What of a set is measured on: "test" of the one that it was trained on, else "all"."""
+    own = detector.description["config"]["manifest_sha256"]
+    return "test" if data.manifest_sha256 == own else "all"

@@ -233,6 +233,7 @@ def evaluate(
     split: Annotated[
         str | None, typer.Option(help="test, val, train or all (default: test, if there is one)")
     ] = None,
+    outside: Annotated[str | None, typer.Option(help="another set or folder, measured too")] = None,
     label: options.Labels = None,
     json_file: options.Record = None,
     card_file: options.Card = None,
@@ -246,12 +247,12 @@ def evaluate(
 
     runtime.setup()
     detectors = [load_detector(run, fake_class) for run in runs]
-    record = records.evaluate(detectors, data, split, labels.parse_given(label or []))
+    record = records.evaluate(detectors, data, split, outside, labels.parse_given(label or []))
     print(records.summary(record))
     if json_file:
         files.write_json(json_file, record)
     if card_file:
-        found = model_card.findings(detectors, data, record["data"]["split"])
+        found = model_card.findings(detectors, data, record["data"]["split"], outside)
         files.write_text(card_file, model_card.render(record, detectors[0], found))
 
 

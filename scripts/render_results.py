@@ -2,7 +2,10 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
+
+import gap_tables
 
 from experiments.records import COMMANDS
 from mesocore.core.bootstrap import shown
@@ -17,33 +20,47 @@ METRICS = {
 PRUNED = ("before", "dense", "global-0.2", "global-0.5", "global-0.8", "global-0.9",
           "structured-0.5", "structured-0.8")  # fmt: skip
 KINDS = "generalisation"  # the record of one forgery against the others
+GAP = ("folders", "distances", "mates", "shift", "sharpness")
 NONE = "Nothing has been measured yet."
 
 
 def headline(results: Path) -> str:
-    """The recommended detector on the forgery that it knows, and Meso-4 on that one and others."""
+    """The recommended detector, then Meso-4, each on what it has not learnt from, own split beside.
+
+    Outside is another folder of the same collection, and for Meso-4 other forgeries too.
+    """
     paths = [results / "real" / f"{name}.json" for name in ("openforensics-ensemble", KINDS)]
     if not all(path.exists() for path in paths):
         return NONE
     ensemble, kinds = (json.loads(path.read_text()) for path in paths)
-    known = ensemble["data"]["path"]
+    known, there = ensemble["data"]["path"], ensemble["outside"]
+    row = kinds["rows"][known]
     tested = [
-        (ensemble, known, ensemble["metrics"]["all"], paths[0]),
-        *((kinds, name, row, paths[1]) for name, row in kinds["rows"][known].items()),
-    ]
-    header = [f"detector, trained on {known}", "tested on", "ROC AUC", "seeds", "record"]
+        (ensemble, there["data"]["path"], there["metrics"]["all"], there["trivial_baseline"],
+         ensemble["metrics"]["all"], paths[0]),
+        *((kinds, name, row[name], row[name]["trivial_baseline"], row[known], paths[1])
+          for name in _outside_first(kinds["columns"]) if name != known),
+    ]  # fmt: skip
+    header = [f"detector, trained on {known}", "tested on", "ROC AUC there",
+              "on its own test split", "trivial features there", "seeds", "record"]  # fmt: skip
     rows = [[record["model"]["model"], f"{name}, {metrics['images']:,} images",
-             _interval(metrics["roc_auc"]), ", ".join(map(str, record["seeds"])), _link(path)]
-            for record, name, metrics, path in tested]  # fmt: skip
+             _interval(metrics["roc_auc"]), _interval(own["roc_auc"]),
+             f"{max(trivial.values()):.3f}", ", ".join(map(str, record["seeds"])), _link(path)]
+            for record, name, metrics, trivial, own, path in tested]  # fmt: skip
     return _markdown(header, rows)
 
 
+def _outside_first(columns: dict) -> list[str]:
+    """Names of sets, those first of which every image was measured: no row was trained on them."""
+    return sorted(columns, key=lambda name: columns[name]["split"] != "all")
+
+
 def table(results: Path) -> str:
-    """A markdown table, one row for each file that holds an evaluation.
+    """A markdown table, one row for each file that holds an evaluation, and one for its outside.
 
     Files of another kind (what a chapter measured, an audit) are left out.
     """
-    rows = [row for path in sorted(results.glob("*/*.json")) if (row := _row(path))]
+    rows = [row for path in sorted(results.glob("*/*.json")) for row in _rows(path)]
     header = ["model", "data", "images", "seeds", *METRICS.values(), "trivial features", "file"]
     return _markdown(header, rows)
 
@@ -67,8 +84,8 @@ def distances(results: Path) -> str:
 def generalisation(results: Path) -> str:
     """ROC AUC on real faces by the set that a network was trained on (rows) and tested on."""
     path = results / "real" / f"{KINDS}.json"
-    rows = json.loads(path.read_text())["rows"] if path.exists() else {}
-    columns = list(next(iter(rows.values()), {}))
+    record = json.loads(path.read_text()) if path.exists() else {"rows": {}, "columns": {}}
+    rows, columns = record["rows"], _outside_first(record["columns"])
     cells = [[name, *(_interval(row[c]["roc_auc"]) for c in columns)] for name, row in rows.items()]
     return _markdown(["trained on", *(f"tested on {name}" for name in columns)], cells)
 
@@ -79,17 +96,22 @@ def ablation(results: Path) -> str:
     for path in sorted((results / "real").glob("openforensics-*-ablation.json")):
         rows = json.loads(path.read_text())["rows"]
         lines += [_ablation_row(name, row, path) for name, row in rows.items()]
-    header = ["model", "trained for", "parameters", "training, images a second", "ROC AUC",
-              "minus Meso-4's", "accuracy", "file"]  # fmt: skip
+    header = ["model", "trained for", "parameters", "training, images a second",
+              "outside: ROC AUC", "outside: minus Meso-4's", "outside: accuracy",
+              "own split: ROC AUC", "own split: minus Meso-4's", "file"]  # fmt: skip
     return _markdown(header, lines)
 
 
 def _ablation_row(name: str, row: dict, path: Path) -> list[str]:
-    model, metrics = row["model"], row["metrics"]["all"]
+    model, own, there = row["model"], row["metrics"]["all"], row.get("outside")
+    outside = [""] * 3  # of a row whose weights are not kept
+    if there:
+        metrics = there["metrics"]["all"]
+        outside = [_interval(metrics["roc_auc"]), _difference(there["against"]),
+                   _interval(metrics["accuracy"])]  # fmt: skip
     return [name, f"{model['epochs']} epochs of {model['size']} px", f"{row['parameters']:,}",
-            f"{row['training_images_per_second']:.0f}", _interval(metrics["roc_auc"]),
-            _difference(row["against"]),
-            _interval(metrics["accuracy"]), _link(path)]  # fmt: skip
+            f"{row['training_images_per_second']:.0f}", *outside, _interval(own["roc_auc"]),
+            _difference(row["against"]), _link(path)]  # fmt: skip
 
 
 def pruning(results: Path) -> str:
@@ -98,8 +120,8 @@ def pruning(results: Path) -> str:
     for path in sorted((results / "real").glob("openforensics-128-pruning-*.json")):
         rows, model = json.loads(path.read_text())["rows"], path.stem.rpartition("-")[2]
         lines += [_pruning_row(f"{model}, {name}", rows[name], path) for name in PRUNED]
-    header = ["network and pruning", "parameters", "zeros", "ROC AUC", "minus the control's",
-              "bytes, gzip", "64 images, ms", "file"]  # fmt: skip
+    header = ["network and pruning", "parameters", "zeros", "own split: ROC AUC",
+              "minus the control's", "bytes, gzip", "64 images, ms", "file"]  # fmt: skip
     return _markdown(header, lines)
 
 
@@ -154,6 +176,11 @@ def _chosen_row(name: str, compared: int, record: dict, path: Path) -> list[str]
             f"{max(record['trivial_baseline'].values()):.3f}", _link(path)]  # fmt: skip
 
 
+def gap(name: str, results: Path) -> str:
+    """One of the tables of gap_tables.py."""
+    return _markdown(*getattr(gap_tables, name)(results))
+
+
 def commands(results: Path) -> str:
     """Every record and the command that makes it now, whatever name of it the record holds."""
     rows = [[f"[{name}](results/{name})", f"`{command}`"] for name, command in COMMANDS.items()
@@ -167,7 +194,8 @@ def _mean(values: list[float]) -> float:
 
 TABLES = {"README.md": {"headline": headline},
           "RESULTS.md": {"results": table, "ablation": ablation, "pruning": pruning,
-                         "generalisation": generalisation, "small": small, "commands": commands},
+                         "generalisation": generalisation, "small": small, "commands": commands,
+                         **{f"gap, {name}": partial(gap, name) for name in GAP}},
           "data/README.md": {"builds": builds, "distances": distances, "scale": scale}}  # fmt: skip
 
 
@@ -178,16 +206,22 @@ def _markdown(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _row(path: Path) -> list[str] | None:
+def _rows(path: Path) -> list[list[str]]:
     record = json.loads(path.read_text())
     if not isinstance(record, dict) or "all" not in record.get("metrics", {}):
-        return None
-    data, metrics = record["data"], record["metrics"]["all"]
-    trivial = record.get("trivial_baseline")
-    shown = record["model"].get("augment", "flip")  # the course's own goes without saying
+        return []
+    parts = {"{path}, {split}": record}
+    if "outside" in record:  # it comes first: it is the figure that counts
+        parts = {"{path}, outside": record["outside"]} | parts
+    return [_row(record, form.format(**part["data"]), part, path) for form, part in parts.items()]
+
+
+def _row(record: dict, data: str, part: dict, path: Path) -> list[str]:
+    metrics, trivial = part["metrics"]["all"], part.get("trivial_baseline")
+    augment = record["model"].get("augment", "flip")  # the course's own goes without saying
     return [
-        record["model"]["model"] + (f", {shown}" if shown != "flip" else ""),
-        f"{data['path']}, {data['split']}",
+        record["model"]["model"] + (f", {augment}" if augment != "flip" else ""),
+        data,
         str(metrics["images"]),
         str(len(record["seeds"])),
         *(_interval(metrics[name]) for name in METRICS),

@@ -90,18 +90,56 @@ def test_every_record_is_listed_with_its_command():
     assert listed == {path.relative_to(root).as_posix() for path in records}
 
 
-def test_the_headline_is_one_detector_at_home_and_one_elsewhere(tmp_path):
+def test_the_headline_is_each_detector_elsewhere_with_its_own_split_beside(tmp_path):
     assert render_results.headline(tmp_path) == render_results.NONE
-    write_record(tmp_path, "openforensics-ensemble", seeds=["0+1+2"])
-    elsewhere = {"images": 308, "roc_auc": METRIC | {"value": 0.593}}
-    rows = {"openforensics": {"stylegan": elsewhere}, "stylegan": {"openforensics": elsewhere}}
-    write_record(tmp_path, "generalisation", rows=rows)
+    worse = {"images": 1600, "roc_auc": METRIC | {"value": 0.9512}}
+    outside = {"data": {"path": "other", "split": "all"}, "metrics": {"all": worse},
+               "trivial_baseline": {"colour": 0.61, "together": 0.8}}  # fmt: skip
+    write_record(tmp_path, "openforensics-ensemble", seeds=["0+1+2"], outside=outside)
+    cell = {"images": 308, "roc_auc": METRIC, "trivial_baseline": {"colour": 0.55}}
+    rows = {"openforensics": {
+        "openforensics": cell, "stylegan": cell | {"roc_auc": METRIC | {"value": 0.593}},
+        "other": cell | worse,
+    }}  # fmt: skip
+    columns = {name: {"split": "all" if name == "other" else "test"}
+               for name in rows["openforensics"]}  # fmt: skip
+    write_record(tmp_path, "generalisation", rows=rows, columns=columns)
     header, _, *lines = render_results.headline(tmp_path).splitlines()
-    assert header.startswith("| detector, trained on openforensics | tested on |")
+    assert header.startswith("| detector, trained on openforensics | tested on | ROC AUC there |")
+    own = "0.971 [0.960, 0.980]"
     assert [line.partition(" | [")[0] for line in lines] == [
-        "| meso4 | openforensics, 1,800 images | 0.971 [0.960, 0.980] | 0+1+2",
-        "| meso4 | stylegan, 308 images | 0.593 [0.960, 0.980] | 0, 1",
+        f"| meso4 | other, 1,600 images | 0.951 [0.960, 0.980] | {own} | 0.800 | 0+1+2",
+        f"| meso4 | other, 1,600 images | 0.951 [0.960, 0.980] | {own} | 0.550 | 0, 1",
+        f"| meso4 | stylegan, 308 images | 0.593 [0.960, 0.980] | {own} | 0.550 | 0, 1",
     ]
+
+
+def test_outside_stands_above_the_own_split(tmp_path):
+    metrics = {metric: METRIC for metric in render_results.METRICS}
+    there = {"data": {"path": "other", "split": "all"}, "trivial_baseline": None,
+             "metrics": {"all": {"images": 1600, **metrics}}}  # fmt: skip
+    write_record(tmp_path, outside=there)
+    _, _, *lines = render_results.table(tmp_path).splitlines()
+    assert [line.split(" | ")[1:3] for line in lines] == [
+        ["other, outside", "1600"], ["openforensics, test", "1800"]
+    ]  # fmt: skip
+
+
+def test_an_ablation_shows_outside_first_and_leaves_it_empty_where_it_is_unknown(tmp_path):
+    metrics = {"all": {"roc_auc": METRIC, "accuracy": METRIC}}
+    row = {"model": {"epochs": 8, "size": 128}, "parameters": 15000, "against": METRIC,
+           "training_images_per_second": 100, "metrics": metrics}  # fmt: skip
+    worse = {"metrics": {"all": {"roc_auc": METRIC | {"value": 0.9}, "accuracy": METRIC}},
+             "against": METRIC | {"value": -0.01}}  # fmt: skip
+    write_record(tmp_path, "openforensics-8-ablation",
+                 rows={"meso4": row | {"outside": worse}, "large": row})  # fmt: skip
+    header, _, known, unknown = render_results.ablation(tmp_path).splitlines()
+    assert header.index("outside: ROC AUC") < header.index("own split: ROC AUC")
+    assert known.split(" | ")[4:8] == [
+        "0.900 [0.960, 0.980]", "-0.010 [+0.960, +0.980]", "0.971 [0.960, 0.980]",
+        "0.971 [0.960, 0.980]",
+    ]  # fmt: skip
+    assert unknown.split(" | ")[4:8] == ["", "", "", "0.971 [0.960, 0.980]"]
 
 
 def test_a_row_shows_interval_and_the_best_trivial_feature(tmp_path):
@@ -150,10 +188,11 @@ def test_builds_and_distances_are_shown(tmp_path):
 def test_the_matrix_has_one_row_per_training_set(tmp_path):
     assert render_results.generalisation(tmp_path) == render_results.NONE
     rows = {"a": {"a": {"roc_auc": METRIC}, "b": {"roc_auc": METRIC | {"value": 0.5}}}}
-    write_record(tmp_path, "generalisation", rows=rows)
+    columns = {"a": {"split": "test"}, "b": {"split": "all"}}
+    write_record(tmp_path, "generalisation", rows=rows, columns=columns)
     header, _, row = render_results.generalisation(tmp_path).splitlines()
-    assert header == "| trained on | tested on a | tested on b |"
-    assert row == "| a | 0.971 [0.960, 0.980] | 0.500 [0.960, 0.980] |"
+    assert header == "| trained on | tested on b | tested on a |"  # outside first
+    assert row == "| a | 0.500 [0.960, 0.980] | 0.971 [0.960, 0.980] |"
 
 
 def test_of_small_sets_the_row_is_shown_that_validation_prefers(tmp_path):

@@ -10,7 +10,7 @@ results/real/RUN-errors.json; no image is written anywhere. About 4 minutes for 
 
 from pathlib import Path
 
-from experiments import records
+from experiments import records, runner
 from experiments.runner import Command
 from mesocore.core import runtime
 from mesocore.data import resolve
@@ -21,10 +21,9 @@ from mesocore.nets import load_detector
 
 def main(run: str, *words: str) -> None:
     detector = load_detector(run)
-    trained_on = detector.description["config"]["manifest_sha256"]
     found = {}
     for data in map(resolve, words):
-        split = "test" if data.manifest_sha256 == trained_on else "all"
+        split = runner.split_for(data, detector)
         record = evaluate(detector, data, split)
         kept = {key: record[key] for key in ("data", "metrics", "trivial_baseline")}
         found[data.name] = kept | model_card.findings([detector], data, split)

@@ -1,11 +1,11 @@
 """What is left of a detector after JPEG, blur, scaling, noise, crops and a screen, level by level.
 
 Several RUNs are seeds of one model, of which the mean is taken. DATA is `synthfaces` or the folder
-of an assembled set; its test split is read once. Scores of every level are kept in
-runs/robustness/NAME and not computed again when interrupted. Writes
-results/synthfaces/robustness.json, or results/real/SET-robustness.json for real faces. A level
-takes as long as changing the split and scoring it: 31 levels of 960 images at 128 px take about 3
-minutes on one core, of 1,800 at 256 px about 15 for one run and 30 for three.
+of an assembled set: of the one that RUN was trained on the test split is read, once, of any other
+every image. Scores of every level are kept in runs/robustness/NAME and not computed again when
+interrupted. Writes results/synthfaces/robustness.json, or results/real/SET-robustness.json for real
+faces. A level takes as long as changing the split and scoring it: 31 levels of 960 images at 128 px
+take about 3 minutes on one core, of 1,800 at 256 px about 15 for one run and 30 for three.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,8 @@ def main(*words: str) -> None:
     data = resolve(word)
     detectors = [load_detector(run) for run in runs]
     about = evaluation.records.one_model(detectors)
-    faces = load(data, "test", detectors[0].size)
+    split = runner.split_for(data, detectors[0])
+    faces = load(data, split, detectors[0].size)
     place = runner.folder_of(f"robustness/{data.manifest_sha256[:12]}")
     thresholds = [detector.threshold for detector in detectors]
     sweeps = {}
@@ -61,7 +62,7 @@ def main(*words: str) -> None:
     values = {
         "model": about["config"] | {"data": data.name},
         "weights_sha256": [d.description["weights_sha256"] for d in detectors],
-        "data": evaluation.records.about_data(data, "test"),
+        "data": evaluation.records.about_data(data, split),
         "seeds": [d.description["config"]["seed"] for d in detectors],
         "sweeps": sweeps,
         "environment": runtime.environment(),

@@ -13,6 +13,7 @@ __getattr__, __dir__ = exports(
     ("assembly", "auditing"),
     {"assemble": "assembly.assemble", "audit": "auditing.audit"},
     assembled_set=["AssembledSet", "kinds"],
+    attributes=[],
     augmentation=[],
     cache=[],
     dataset=["FaceSet", "load"],

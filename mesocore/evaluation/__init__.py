@@ -6,15 +6,15 @@ __all__ = ["compare", "evaluate", "predict", "scored"]
 
 __getattr__, __dir__ = exports(
     __name__,
-    attributes=[],
     embedding=[],
     frequency_bands=[],
+    labelled_images=["scored"],
     metrics=[],
     model_card=[],
     power_law=[],
     prediction=["predict"],
     record_types=[],
-    records=["compare", "evaluate", "scored"],
+    records=["compare", "evaluate"],
     robustness=[],
     saliency=[],
     slices=[],

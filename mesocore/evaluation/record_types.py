@@ -73,6 +73,27 @@ class Environment(TypedDict):
     gpu: str | None
 
 
+class Outside(TypedDict):
+    """Every image of another set or folder than the record's own; `trivial_baseline` is of features
+    fitted on the train split of the record's own set, None where either is no assembled set."""
+
+    data: Data
+    trivial_baseline: dict[str, float] | None
+
+
+class OutsideEvaluation(Outside):
+    """The same for one model, with its metrics there."""
+
+    metrics: Sections
+
+
+class OutsideRow(TypedDict):
+    """One row of a `Comparison` outside."""
+
+    metrics: Sections
+    against: Interval
+
+
 class Evaluation(TypedDict):
     """Of `evaluate`: one model, one run or several seeds, on one set."""
 
@@ -87,6 +108,7 @@ class Evaluation(TypedDict):
     command: str
     seen_in_training: NotRequired[int | None]
     warning: NotRequired[str]
+    outside: NotRequired[OutsideEvaluation]
 
 
 class Row(TypedDict):
@@ -100,6 +122,7 @@ class Row(TypedDict):
     multiply_adds: int
     metrics: Sections
     against: Interval
+    outside: NotRequired[OutsideRow]
 
 
 class Comparison(TypedDict):
@@ -109,5 +132,6 @@ class Comparison(TypedDict):
     rows: dict[str, Row]
     data: Data
     trivial_baseline: dict[str, float]
+    outside: NotRequired[Outside]
     environment: Environment
     command: str

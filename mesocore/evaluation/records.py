@@ -1,22 +1,19 @@
 """One results file: what was measured, on what, by what, with what beside it."""
 
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mesocore.core.errors import UserError
-from mesocore.core.files import sha256_file
 from mesocore.core.runtime import command_line, environment
-from mesocore.data import dataset, tiers
-from mesocore.data.assembled_set import SPLITS, AssembledSet, file_ids
+from mesocore.data import tiers
+from mesocore.data.assembled_set import AssembledSet
 from mesocore.data.auditing import audit
-from mesocore.data.sources import overview, scanning
 from mesocore.evaluation import metrics
-from mesocore.evaluation.prediction import predict
-from mesocore.evaluation.record_types import Comparison, Data, Evaluation
+from mesocore.evaluation.labelled_images import LabelledImages
+from mesocore.evaluation.record_types import Comparison, Evaluation, Outside
 from mesocore.evaluation.tables import interval
 from mesocore.nets import profile
 from mesocore.nets.detector import Detector
@@ -26,6 +23,7 @@ def evaluate(
     detector: Detector | Sequence[Detector],
     data: str | Path,
     split: str | None = None,
+    outside: str | Path | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Evaluation:
     """Scores a split of an assembled set or of a raw folder with labels, and measures.
@@ -36,49 +34,63 @@ def evaluate(
     them, and threshold and temperature are lists.
 
     Returns the record of a results file. On an assembled set the AUC of trivial features, fitted on
-    its train split, stands beside the model's. Raises `UserError` if the detectors differ in more
-    than their seed, or if there is no such split.
+    its train split, stands beside the model's. `outside`: another set or raw folder; `outside` of
+    the record has the figures over all of its images. Raises `UserError` if the detectors differ in
+    more than their seed, if there is no such split, or `outside` is not outside.
     """
     detectors = [detector] if isinstance(detector, Detector) else list(detector)
     about = one_model(detectors)
-    raw = tiers.is_raw(data)
-    if raw:
-        data = Path(data)
-        found, split = _raw_split(data, split, labels)
-        tables = [_score_raw(d, found) for d in detectors]
-        originals = file_ids(sha256_file(Path(path)) for path in tables[0][0]["path"])
-    else:
-        data, split = tiers.resolve(data), split or "test"
-        tables = [(scored(d, data, split), 0) for d in detectors]
-        originals = data.original_ids(*(SPLITS if split == "all" else (split,)))
-    seen = not raw and about["config"].get("manifest_sha256") == data.manifest_sha256
+    own = LabelledImages(data, split, labels)
+    tables = [own.scored(detector) for detector in detectors]
+    trained_there = own.set is not None and (
+        about["config"].get("manifest_sha256") == own.set.manifest_sha256
+    )
     record = {
         "model": about["config"],
-        "data": _raw_data(data, split, tables[0][1]) if raw else about_data(data, split),
+        "data": own.about(),
         "seeds": [d.description["config"]["seed"] for d in detectors if "seed" in about["config"]],
         "threshold": {
             "value": _one_or_all([d.threshold for d in detectors]),
             "from": about["threshold_from"],
         },
         "temperature": _one_or_all([d.temperature for d in detectors]),
-        "metrics": metrics.measure(
-            [table for table, _ in tables], [d.threshold for d in detectors]
-        ),
-        "trivial_baseline": None if raw else audit.trivial_baseline(data, split),
+        "metrics": metrics.measure(tables, [d.threshold for d in detectors]),
+        "trivial_baseline": own.set and audit.trivial_baseline(own.set.folder, own.split),
         "environment": environment(),
         "command": command_line(),
     }
-    number = 0 if seen and split == "test" else _seen(detectors, originals)
-    record["seen_in_training"] = number
+    originals = own.originals()
+    untouched = trained_there and own.split == "test"
+    number = record["seen_in_training"] = 0 if untouched else _seen(detectors, originals)
     warnings = _turned_round(record)
-    if seen and split != "test":
-        warnings.append(f"the {split} split took part in training or in choosing the threshold")
+    if trained_there and not untouched:
+        warnings.append(f"the {own.split} split took part in training or in choosing the threshold")
     elif number:
         warnings.append(f"the detector was trained or tuned on {number} of the {len(originals)} "
                         "images: its figures are too good")  # fmt: skip
     if warnings:
         record["warning"] = "; ".join(warnings)
+    if outside is not None:
+        elsewhere = _outside(outside, own.set)
+        found = metrics.measure([elsewhere.scored(detector) for detector in detectors],
+                                [detector.threshold for detector in detectors])  # fmt: skip
+        record["outside"] = _about_outside(elsewhere, own.set) | {"metrics": found}
     return record
+
+
+def _outside(data: str | Path | AssembledSet, own: AssembledSet | None) -> LabelledImages:
+    """All images of `data`. Raises `UserError` if one is in `own`, the set measured on, too."""
+    found = LabelledImages(data, "all")
+    if own is not None:
+        found.check_outside(own)
+    return found
+
+
+def _about_outside(found: LabelledImages, own: AssembledSet | None) -> Outside:
+    """The `outside` part of a record, without metrics; after `scored`."""
+    both = own is not None and found.set is not None
+    trivial = audit.trivial_baseline(own, "all", found.set) if both else None
+    return {"data": found.about(), "trivial_baseline": trivial}
 
 
 def _seen(detectors: Sequence[Detector], originals: np.ndarray) -> int | None:
@@ -90,7 +102,11 @@ def _seen(detectors: Sequence[Detector], originals: np.ndarray) -> int | None:
 
 
 def compare(
-    rows: Mapping[str, Sequence[Detector]], data: str | Path, baseline: str, split: str = "test"
+    rows: Mapping[str, Sequence[Detector]],
+    data: str | Path,
+    baseline: str,
+    split: str = "test",
+    outside: str | Path | None = None,
 ) -> Comparison:
     """Several models, each with one run per seed, on one split of an assembled set.
 
@@ -98,29 +114,30 @@ def compare(
     lists those of its members: "0+1+2"), `val_roc_auc` of each run (what a choice may be based on),
     `trained_on` (the GPU or processor of each), metrics over all images as `metrics.overall` gives
     them, parameters and multiply-adds, and `against`: the paired difference of its ROC AUC to that
-    of `baseline`, a name among the rows. The split is read once for all of them.
+    of `baseline`, a name among the rows. The split is read once for all of them. `outside`: another
+    set or raw folder, over all images of which each row has `metrics` and `against` too, in its
+    `outside`. Raises `UserError` if it is not outside.
     """
-    folder = tiers.resolve(data)
-    tables = {
-        name: [scored(detector, folder, split) for detector in runs] for name, runs in rows.items()
-    }
-    labels = (tables[baseline][0]["label"] == "fake").to_numpy(int)
-    groups = tables[baseline][0]["group"].to_numpy()
-    scores = {name: np.stack([t["probability"] for t in runs]) for name, runs in tables.items()}
+    images = LabelledImages(tiers.resolve(data), split)
+    elsewhere = None if outside is None else _outside(outside, images.set)
+    own = _measured(rows, images.scored, baseline)
     record = {"baseline": baseline, "rows": {}}
     for name, runs in rows.items():
         about = one_model(runs)
         record["rows"][name] = {
-            "model": about["config"] | {"data": folder.name},
+            "model": about["config"] | {"data": images.set.name},
             "seeds": [run.description["config"]["seed"] for run in runs],
             "val_roc_auc": [run.description["best"]["val_roc_auc"] for run in runs],
             "trained_on": [_hardware(run) for run in runs],
             **profile.complexity(runs[0].model, runs[0].size),
-            "metrics": {"all": metrics.overall(tables[name], [r.threshold for r in runs])},
-            "against": metrics.paired_difference(labels, scores[name], scores[baseline], groups),
+            **own[name],
         }
-    record["data"] = about_data(folder, split)
-    record["trivial_baseline"] = audit.trivial_baseline(folder, split)
+    record["data"] = images.about()
+    record["trivial_baseline"] = audit.trivial_baseline(images.set.folder, split)
+    if elsewhere:
+        for name, found in _measured(rows, elsewhere.scored, baseline).items():
+            record["rows"][name]["outside"] = found
+        record["outside"] = _about_outside(elsewhere, images.set)
     return record | {"environment": environment(), "command": command_line()}
 
 
@@ -141,22 +158,28 @@ def _turned_round(record: Evaluation) -> list[str]:
     return [f"{said}if class {other} of these weights means fake, give --fake-class {other}"]
 
 
+def _measured(
+    rows: Mapping[str, Sequence[Detector]],
+    score: Callable[[Detector], pd.DataFrame],
+    baseline: str,
+) -> dict[str, dict]:
+    """`metrics` and `against` of each row, on the images of which `score` gives P(fake)."""
+    tables = {name: [score(run) for run in runs] for name, runs in rows.items()}
+    labels = (tables[baseline][0]["label"] == "fake").to_numpy(int)
+    groups = tables[baseline][0]["group"].to_numpy()
+    scores = {name: np.stack([t["probability"] for t in runs]) for name, runs in tables.items()}
+    return {
+        name: {
+            "metrics": {"all": metrics.overall(tables[name], [run.threshold for run in runs])},
+            "against": metrics.paired_difference(labels, scores[name], scores[baseline], groups),
+        }
+        for name, runs in rows.items()
+    }
+
+
 def _hardware(run: Detector) -> str:
     where = run.description["environment"]
     return where["gpu"] or where["processor"]
-
-
-def about_data(data: Path | AssembledSet, split: str) -> Data:
-    """The `data` part of a results record for one split of an assembled set."""
-    assembled = AssembledSet(data)
-    return {"tier": tiers.tier(assembled), "path": assembled.name,
-            "manifest_sha256": assembled.manifest_sha256, "split": split,
-            "rejected": 0}  # fmt: skip
-
-
-def _raw_data(folder: Path, split: str, rejected: int) -> Data:
-    return {"tier": tiers.tier(folder), "path": folder.name, "manifest_sha256": None,
-            "split": split, "rejected": rejected}  # fmt: skip
 
 
 def one_model(detectors: Sequence[Detector]) -> dict:
@@ -182,56 +205,6 @@ def _one_or_all(values: list[float]) -> float | list[float]:
     return values[0] if len(values) == 1 else values
 
 
-def scored(detector: Detector, data: Path | AssembledSet, split: str) -> pd.DataFrame:
-    """The manifest's rows of one split of an assembled set, with P(fake) in `probability`."""
-    faces = dataset.load(data, split, detector.size)
-    return faces.table.assign(probability=detector.probabilities(faces.images))
-
-
-def _raw_split(
-    folder: Path, split: str | None, labels: Mapping[str, str] | None
-) -> tuple[scanning.Scan, str]:
-    """What a raw folder holds of a split, and its name; the default is test, or all without it."""
-    if split is not None and split not in (*SPLITS, "all"):
-        raise UserError(f"no split is called {split!r}; choose one of: {', '.join(SPLITS)}, all")
-    found = scanning.scan(folder, given=labels)
-    if not found.candidates:
-        overview.check_classes([found], [folder])
-    there = [name for name in SPLITS if any(c.split == name for c in found.candidates)]
-    split = split or ("test" if "test" in there else "all")
-    if split == "all":
-        return found, split
-    if split not in there:
-        has = f"it has {', '.join(there)}" if there else "it is not split"
-        raise UserError(f"{folder} has no {split} folder ({has}); measure all of it: --split all")
-    own = [c for c in found.candidates if c.split == split]
-    return dataclasses.replace(found, candidates=own, unlabelled=[]), split
-
-
-def _score_raw(detector: Detector, found: scanning.Scan) -> tuple[pd.DataFrame, int]:
-    """Path, label, source, group and P(fake) of each image, and the number of files left out."""
-    by_path = {c.path: c for c in found.candidates}
-    rows, rejected = [], len(found.unlabelled)
-    for verdict in predict(detector, list(by_path)):
-        if verdict.error:
-            rejected += 1
-            continue
-        candidate = by_path[verdict.path]
-        rows.append(
-            {
-                "path": verdict.path,
-                "label": candidate.label,
-                "source": candidate.source,
-                "group": candidate.group or (candidate.videos or (verdict.path,))[0],
-                "probability": verdict.probability_fake,
-            }
-        )
-    if not rows:
-        raise UserError(f"none of the {rejected} images could be read, the first is "
-                        f"{found.candidates[0].path}")  # fmt: skip
-    return pd.DataFrame(rows), rejected
-
-
 def summary(record: Evaluation) -> str:
     """The record's headline as a few lines for a person."""
     lines = []
@@ -243,6 +216,11 @@ def summary(record: Evaluation) -> str:
             if isinstance(value, dict) and value["value"] is not None:
                 spread = f"  sd over seeds {value['sd']:.3f}" if "sd" in value else ""
                 lines.append(f"  {metric:<18} {interval(value)}{spread}")
+    if "outside" in record:
+        there = record["outside"]
+        auc, right = (interval(there["metrics"]["all"][key]) for key in ("roc_auc", "accuracy"))
+        lines.append(f"outside, {there['data']['path']}: {there['metrics']['all']['images']} "
+                     f"images, ROC AUC {auc}, accuracy {right}")  # fmt: skip
     lines.append("in brackets: 95 % intervals over test images")
     if len(record["seeds"]) > 1:
         lines.append(f"means over the seeds {', '.join(map(str, record['seeds']))}")

@@ -33,6 +33,26 @@ def metric_table(record: Evaluation) -> pd.DataFrame:
     return pd.DataFrame(rows).T
 
 
+def metric_columns(record: Evaluation) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: each metric with its interval, and the best that trivial features reach.
+
+    A record with figures from outside has two columns, and those come first.
+    """
+    header, columns = ["metric", "value and 95 % interval"], [record]
+    if there := record.get("outside"):  # it speaks first: it is what a user may expect
+        header = ["metric, with 95 % interval", f"outside: {there['data']['path']}",
+                  f"{record['data']['path']}, {record['data']['split']} split"]  # fmt: skip
+        columns = [there, record]
+    measured = [column["metrics"]["all"] for column in columns]
+    rows = [[name, *(interval(part[key]) for part in measured)] for key, name in NAMES.items()
+            if any(part[key]["value"] is not None for part in measured)]  # fmt: skip
+    trivial = [max((column["trivial_baseline"] or {}).values(), default=None) for column in columns]
+    if any(trivial):
+        values = [f"{value:.3f}" if value else "" for value in trivial]
+        rows.append(["ROC AUC of trivial features", *values])
+    return header, rows
+
+
 def interval(metric: Interval, form: str = ".3f") -> str:
     """A metric of a record as text, "0.970 [0.962, 0.978]"; "" if it has no value.
 

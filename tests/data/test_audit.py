@@ -220,6 +220,19 @@ def test_the_trivial_baseline_is_scored_on_other_images(tmp_path):
     assert trivial_baseline(folder) == {}
 
 
+def test_the_trivial_baseline_is_scored_on_another_set(tmp_path):
+    found = {}
+    for name, first, quality in (("own", 0, 5), ("alike", 5000, 5), ("other", 7000, 75)):
+        fill(tmp_path / name / "real", COUNT, first)
+        fill(tmp_path / name / "fake", COUNT, first + 1000, quality=quality)
+        found[name] = tmp_path / f"set-{name}"
+        assemble([tmp_path / name], found[name], size=64, progress=False, workers=1)
+    own = found["own"]
+    assert trivial_baseline(own, "test", own) == trivial_baseline(own)
+    assert trivial_baseline(own, "all", found["alike"])["together"] > 0.9
+    assert trivial_baseline(own, "all", found["other"])["together"] < 0.8
+
+
 def test_spectrum_finds_a_wave_where_it_is():
     x = np.arange(128)
     wave = 127 + 60 * np.sin(2 * np.pi * 0.25 * x)[None].repeat(128, axis=0)

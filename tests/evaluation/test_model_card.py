@@ -6,7 +6,15 @@ import re
 import pytest
 
 from mesocore.core.errors import UserError
-from mesocore.evaluation import metrics, model_card, records, slices, thresholds
+from mesocore.evaluation import (
+    labelled_images,
+    metrics,
+    model_card,
+    records,
+    slices,
+    tables,
+    thresholds,
+)
 from mesocore.evaluation.model_card import known_limits
 from mesocore.nets.detector import load_detector
 from tests.commands import mesocore
@@ -45,7 +53,7 @@ def test_every_section_is_there_and_every_metric_is_the_records(measured):
     for heading in ("Intended use", "Data", "Metrics", "Operating points", "Where it errs",
                     "Robustness", "Known failures and limits"):  # fmt: skip
         assert f"## {heading}\n" in text
-    for key, name in model_card.NAMES.items():
+    for key, name in tables.NAMES.items():
         found = record["metrics"]["all"][key]
         shown = f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
         assert f"| {name} | {shown} |" in text
@@ -56,7 +64,7 @@ def test_every_section_is_there_and_every_metric_is_the_records(measured):
 def test_findings_add_up(measured):
     faces, detector, _ = measured
     found = model_card.findings([detector], faces)
-    scored = records.scored(detector, faces, "test")
+    scored = labelled_images.scored(detector, faces, "test")
     counts = slices.confusion(scored, detector.threshold)
     assert found["confusion"]["fake"]["real"] == counts.loc["fake", "real"]
     assert sum(sum(row.values()) for row in found["confusion"].values()) == 16
@@ -78,6 +86,18 @@ def test_failures_follow_from_numbers(measured):
     record["metrics"]["by_kind"] = kinds
     lines = [line for line in known_limits(record, {}) if "not told from reals" in line]
     assert len(lines) == 1 and "*edited*" in lines[0] and "0.520 [0.480, 0.560]" in lines[0]
+
+
+def test_what_is_lost_outside_is_named(measured):
+    record = changed(_record(measured), roc_auc=metric(0.99, 0.98, 0.995))
+
+    def outside(value):
+        there = {"metrics": {"all": {"roc_auc": metric(value, value - 0.005, value + 0.005)}}}
+        return record | {"outside": there | {"data": {"path": "elsewhere"}}}
+
+    (line,) = [line for line in known_limits(outside(0.97), {}) if "elsewhere" in line]
+    assert "0.970 [0.965, 0.975] ROC AUC against 0.990 [0.980, 0.995]" in line
+    assert not any("elsewhere" in line for line in known_limits(outside(0.985), {}))
 
 
 def test_a_rare_fake_makes_most_alarms_false(measured):

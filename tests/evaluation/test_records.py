@@ -1,4 +1,5 @@
-"""Several models on one split: each row measured as if alone, and paired with the baseline."""
+"""Several models on one split: each row measured as if alone, and paired with the baseline; and
+outside, on every image of another set or folder."""
 
 import json
 
@@ -10,6 +11,8 @@ from mesocore.core.images import Preparation
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import records
 from mesocore.nets.detector import Detector, load_detector
+from tests.commands import mesocore
+from tests.factories import assembled_set
 
 
 @pytest.fixture
@@ -68,3 +71,62 @@ def test_scores_in_the_right_direction_need_no_word(rows):
     faces, found = rows
     record = records.evaluate(found["meso4"], faces, "test")
     assert record["metrics"]["all"]["roc_auc"]["high"] > 0.5 and "warning" not in record
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """An assembled set of 20 images that no run has seen."""
+    return assembled_set(tmp_path_factory.mktemp("elsewhere"), per_class=10, seed=5)
+
+
+def test_outside_is_measured_like_a_set_of_its_own_and_paired_too(rows, elsewhere):
+    faces, found = rows
+    plain = records.compare(found, faces, baseline="meso4")
+    record = records.compare(found, faces, baseline="meso4", outside=elsewhere)
+    alone = records.evaluate(found["meso4+eca"], elsewhere, "all")
+    other = record["rows"]["meso4+eca"]
+    assert other["outside"]["metrics"] == {"all": alone["metrics"]["all"]}
+    base = record["rows"]["meso4"]["outside"]
+    gap = [row["metrics"]["all"]["roc_auc"]["value"] for row in (other["outside"], base)]
+    assert other["outside"]["against"]["value"] == pytest.approx(gap[0] - gap[1])
+    assert record["outside"]["data"] == alone["data"]
+    assert set(record["outside"]["trivial_baseline"]) == {
+        "header", "colour", "spectrum", "together"
+    }  # fmt: skip
+    for row in record["rows"].values():
+        del row["outside"]
+    assert record["rows"] == plain["rows"] and "outside" not in plain
+
+
+def test_one_model_has_figures_outside_of_a_set_or_a_raw_folder(rows, elsewhere):
+    faces, found = rows
+    record = records.evaluate(found["meso4"], faces, outside=elsewhere)
+    there = records.evaluate(found["meso4"], elsewhere, "all")
+    assert record["outside"]["metrics"] == there["metrics"]
+    raw = records.evaluate(found["meso4"], faces, outside=elsewhere.parent / "raw")
+    assert raw["outside"]["data"]["manifest_sha256"] is None
+    assert raw["outside"]["trivial_baseline"] is None
+    auc = [part["outside"]["metrics"]["all"]["roc_auc"]["value"] for part in (record, raw)]
+    assert auc[1] == pytest.approx(auc[0], abs=0.05)  # prepared in the same way
+    assert "outside, set: 20 images, ROC AUC" in records.summary(record)
+
+
+def test_what_is_not_outside_is_refused(rows, elsewhere):
+    faces, found = rows
+    with pytest.raises(UserError, match="set is not outside: 80 of its images are in"):
+        records.compare(found, faces, baseline="meso4", outside=faces)
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        records.evaluate(found["meso4"], faces, outside=elsewhere / "nowhere")
+
+
+def test_the_command_puts_outside_first_in_the_card(small_set, small_run, elsewhere, tmp_path):
+    run = small_run("meso4", seed=1)
+    done = mesocore("evaluate", run, "--data", small_set, "--outside", elsewhere,
+                    "--json", tmp_path / "r.json", "--card", tmp_path / "c.md")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    record, text = json.loads((tmp_path / "r.json").read_text()), (tmp_path / "c.md").read_text()
+    auc = [part["metrics"]["all"]["roc_auc"]["value"] for part in (record["outside"], record)]
+    row = next(line for line in text.splitlines() if line.startswith("| ROC AUC |"))
+    assert [float(cell.split()[0]) for cell in row.split("|")[2:4]] == pytest.approx(auc, abs=6e-4)
+    assert "| outside: set | set, test split |" in text and "20 images, 10 of them fake" in text
+    assert "of the reals fake. (Outside.)" in text

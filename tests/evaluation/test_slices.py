@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mesocore.evaluation import attributes, slices
+from mesocore.data import attributes
+from mesocore.evaluation import slices
 
 
 def scored(count: int = 800, worse: float = 0.5) -> tuple[pd.DataFrame, pd.DataFrame]:

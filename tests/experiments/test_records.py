@@ -31,7 +31,7 @@ def test_the_command_of_a_record_is_taken_and_leads_to_it(path):
     experiment = cli.EXPERIMENTS[given.name]
     assert records.command(*words) == records.COMMANDS[path]
     if isinstance(experiment, Experiment):
-        sets, rows = experiment.arguments(given.words, given.train, given.scale)
+        sets, rows = experiment.arguments(given.words, given.train, given.scale, given.outside)
         assert not rows
         job = Job(tuple(sets), given.scale)
         parts = pruning.MODELS if given.name == "pruning" else [""]

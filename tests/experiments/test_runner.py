@@ -95,6 +95,21 @@ def test_a_row_whose_runs_are_too_large_to_keep_comes_from_the_record(job, monke
     assert ablation.taken_over(job) == {}
 
 
+def test_outside_figures_come_with_the_times_that_the_record_has(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(ablation, "REAL", ("meso4",))
+    ablation.ABLATION.run([job.folder])
+    name = f"real/{job.data.name}-ablation.json"
+    before = record(name)
+    elsewhere = assembled_set(tmp_path / "elsewhere", per_class=8, seed=5)
+    monkeypatch.setattr(ablation, "times", lambda *_: pytest.fail("timed anew"))
+    ablation.ABLATION.run([job.folder], outside=[str(elsewhere)])
+    after = record(name)
+    assert after["command"] == "python -m experiments ablation data/set --outside data/set"
+    found = after["rows"]["meso4"].pop("outside")
+    assert found["metrics"]["all"]["images"] == 16 and after["outside"]["data"]["split"] == "all"
+    assert after["rows"] == before["rows"]
+
+
 def test_fine_tuning_starts_from_the_run_of_its_own_seed_and_is_compared_with_scratch(
     job, monkeypatch
 ):
@@ -151,6 +166,10 @@ def test_named_rows_are_trained_and_nothing_is_measured(job):
      ("ablation SET --epochs ten", "invalid int value: 'ten'"),
      ("ablation SET --reduced --epochs 3", "leave --epochs out"),
      ("ablation synthfaces --reduced", "synthfaces has one scale; leave --reduced out"),
+     ("augmentation SET --outside SET", "usage: python -m experiments augmentation DATA [ROW...]"),
+     ("ablation SET --outside SET SET", "usage: python -m experiments ablation DATA [ROW...]"),
+     ("robustness RUN SET --outside SET", "usage: python -m experiments robustness RUN... DATA"),
+     ("gap RUN SET --outside SET", "usage: python -m experiments gap RUN... DATA --outside MORE"),
      ("augmentation SET --epochs 3", "augmentation has one scale; leave --epochs out"),
      ("augmentation SET --train none", "augmentation takes its rows without --train")],
 )  # fmt: skip

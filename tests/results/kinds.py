@@ -98,6 +98,22 @@ class Record(Strict):
     environment: Environment
 
 
+class Outside(Strict):
+    """Every image of a set that is not the record's own."""
+
+    data: Data
+    trivial_baseline: Baseline | None
+
+
+class OutsideEvaluation(Outside):
+    metrics: Sections
+
+
+class OutsideRow(Strict):
+    metrics: Sections
+    against: Interval
+
+
 class Evaluation(Record):
     model: Config
     data: Data
@@ -106,6 +122,7 @@ class Evaluation(Record):
     temperature: Positive | list[Positive]
     metrics: Sections
     trivial_baseline: Baseline
+    outside: OutsideEvaluation | None = None
 
     @model_validator(mode="after")
     def one_of_each_seed(self):
@@ -148,6 +165,7 @@ class Row(Strict):
     multiply_adds: Count
     metrics: Sections
     against: Interval
+    outside: OutsideRow | None = None
     val_roc_auc: list[Share] | None = None
     trained_on: list[str] | None = None
     val_by_epoch: list[list[Share]] | None = None
@@ -165,6 +183,7 @@ class Comparison(Record):
     rows: dict[str, Row]
     data: Data
     trivial_baseline: Baseline
+    outside: Outside | None = None
     fine_tuning_epochs: Count | None = None
     achieved_sparsity: Share | None = None
 
@@ -204,6 +223,17 @@ class Errors(Record):
     threshold: Threshold
     temperature: Positive | list[Positive]
     weights_sha256: Sha256 | list[Sha256]
+
+
+class Gap(Record):
+    """By model: figures by folder, by near numbers, and of the shift between folders."""
+
+    folders: dict[str, Data]
+    models: dict[str, Loose]
+    by_folder: dict[str, dict[str, Loose]]
+    mates: dict[Literal["thumbnail_distance", "by_nearest_training_number"], Loose]
+    shift: dict[Literal["roc_auc_between_folders", "sharpness", "effective_images",
+                        "weighted_to_the_spectrum_of_the_other"], Loose]  # fmt: skip
 
 
 class Sweep(Strict):
@@ -334,6 +364,7 @@ KINDS = (
     ("real/*-audit.json", Audit),
     ("real/*-augmentation.json", Augmentation),
     ("real/*-ensemble.json", Evaluation),
+    ("real/*-gap.json", Gap),
     ("real/*-learning-curve.json", LearningCurve),
     ("real/*-errors.json", Errors),
     ("real/openforensics-meso4.json", Evaluation),

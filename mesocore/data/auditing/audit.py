@@ -59,21 +59,25 @@ def audit(
     return AuditReport(folder, before, after, found, failures, [*notes, *more])
 
 
-def trivial_baseline(folder: Path, split: str = "test") -> dict[str, float]:
+def trivial_baseline(
+    folder: Path, split: str = "test", tested_on: Path | None = None
+) -> dict[str, float]:
     """ROC AUC on `split` of trivial features of the matched images, fitted on the train split.
 
-    One number per family and "together"; split "all" is every image. At most `SAMPLE` images per
-    class and split are used. Empty if a class is missing. Raises `UserError`.
+    One number per family and "together"; split "all" is every image. `tested_on`: another assembled
+    set, whose `split` is scored in place of this one's. At most `SAMPLE` images per class and split
+    are used. Empty if a class is missing. Raises `UserError`.
     """
-    folder = Path(folder)
-    manifest = AssembledSet(folder).rows()
-    wanted = manifest if split == "all" else manifest[manifest["split"] == split]
+    folder, tested_on = Path(folder), Path(tested_on or folder)
+    manifest, other = AssembledSet(folder).rows(), AssembledSet(tested_on).rows()
+    wanted = other if split == "all" else other[other["split"] == split]
     train = manifest[manifest["split"] == "train"]
     if train["label"].nunique() < 2 or wanted["label"].nunique() < 2:
         return {}
     train, wanted = (_sampled(part, SAMPLE, 0)[0] for part in (train, wanted))
     both = pd.concat([train, wanted], keys=["train", "wanted"])
-    paths = [folder / path for path in both["path"]]
+    places = {"train": folder, "wanted": tested_on}
+    paths = [places[part] / path for (part, _), path in both["path"].items()]
     families, table, _ = _measured(both, paths, "trivial features")
     families["together"] = pd.concat(families, axis=1)
     fake = (table["label"] == "fake").astype(int)
