@@ -77,7 +77,7 @@ def measure(job: Job, runs: Runs) -> dict:
         "seeds": list(SEEDS),
         "rows": found,
         "columns": {
-            name: evaluation.records.about_data(*column) for name, column in columns.items()
+            name: evaluation.labelled_images.about_data(*column) for name, column in columns.items()
         },
         "trivial_baseline": trivial,
         "environment": runtime.environment(),

@@ -62,7 +62,7 @@ def main(*words: str) -> None:
     values = {
         "model": about["config"] | {"data": data.name},
         "weights_sha256": [d.description["weights_sha256"] for d in detectors],
-        "data": evaluation.records.about_data(data, split),
+        "data": evaluation.labelled_images.about_data(data, split),
         "seeds": [d.description["config"]["seed"] for d in detectors],
         "sweeps": sweeps,
         "environment": runtime.environment(),

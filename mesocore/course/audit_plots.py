@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from mesocore.core.bootstrap import shown
 from mesocore.core.images import open_rgb
@@ -151,3 +152,62 @@ def leak_figure(accuracies: Mapping[str, np.ndarray]) -> Figure:
     ax.set_ylim(len(accuracies) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     return fig
+
+
+def gap_figure(record: dict) -> Figure:
+    """Why a figure shrank on another folder of its collection, from `experiments gap`'s record.
+
+    ROC AUC by folder; by how near the numbers of training images are; and the share of reals that
+    are called fake, from soft pictures to sharp ones.
+    """
+    own, more, other = record["folders"]
+    fig, axes = plt.subplot_mosaic([["folders", "folders"], ["near", "sharp"]],
+                                   figsize=(plots.WIDTH, 4.8), layout="constrained")  # fmt: skip
+    folders = axes["folders"]
+    for place, (model, of_model) in enumerate(record["by_folder"].items()):
+        name = model.replace("meso4+inverted+highpass", "MesoNetPlus").replace("meso4", "Meso-4")
+        values = [of_model[folder]["roc_auc"] for folder in (other, more, own)]
+        _dots(folders, values, np.arange(3) + 0.2 * (1 - place), plots.PALETTE[place], name)
+    folders.set_yticks(range(3), [other, more, f"{own}, test split"])
+    folders.set(xlabel="ROC AUC", xlim=(0.97, 1))
+    folders.xaxis.set_major_locator(MultipleLocator(0.01))
+    folders.legend(loc="upper left")
+    first = next(iter(record["by_folder"]))
+    near = record["mates"]["by_nearest_training_number"][first]
+    axes["near"].sharex(folders)
+    _dots(
+        axes["near"], [found["roc_auc"] for found in near.values()], np.arange(len(near)), "black"
+    )
+    axes["near"].set_yticks(range(len(near)), near)
+    axes["near"].set(xlabel="ROC AUC, folder of the own split",
+                     ylabel="nearest training number")  # fmt: skip
+    for folder, colour in (("other folder", plots.FAKE), ("same folder", "black")):
+        fifths = record["shift"]["sharpness"]["by_fifth"][folder][first]
+        shares = [fifth["called_fake"]["real"] for fifth in fifths.values()]
+        axes["sharp"].plot(range(1, 6), shares, "o-", color=colour, label=folder)
+    axes["sharp"].set(xlabel="fifths, from soft to sharp", ylabel="reals called fake",
+                      xticks=range(1, 6))  # fmt: skip
+    axes["sharp"].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes["sharp"].set_ylim(0, 0.115)
+    axes["sharp"].legend(loc="upper left")
+    return fig
+
+
+def _dots(axes: Axes, values: list[dict], rows: np.ndarray, colour: str, label: str = "") -> None:
+    """Values with their intervals, one a row."""
+    for row, value in zip(rows, values, strict=True):
+        axes.plot([value["low"], value["high"]], [row, row], color=colour)
+    axes.plot([value["value"] for value in values], rows, "o", color=colour, label=label)
+
+
+def gap_table(record: dict) -> pd.DataFrame:
+    """ROC AUC and accuracy of both classes by folder, as text, from `experiments gap`'s record."""
+
+    def text(found: dict, metric: str) -> str:
+        return shown(*(found[metric][key] for key in ("value", "low", "high")))
+
+    return pd.DataFrame({
+        model: {(metric.replace("_", " "), name): text(found, metric)
+                for metric in ("roc_auc", "balanced_accuracy") for name, found in folders.items()}
+        for model, folders in record["by_folder"].items()
+    })  # fmt: skip

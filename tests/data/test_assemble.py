@@ -331,7 +331,7 @@ def test_kill_9_at_any_moment_and_resume_gives_the_same_tree(tmp_path, moments):
         victims.kill(victim)
         assert_group_ends(victim.pid)
         assert not (out / "assembly.json").exists(), "killed too late to test anything"
-    (out / "images/real/.half.jpg.1.tmp").write_bytes(b"half")
+    (out / "images/fake/.half.jpg.1.tmp").write_bytes(b"half")  # fakes come first
     build(source, out)
     assert tree(out) == tree(tmp_path / "whole")
 
