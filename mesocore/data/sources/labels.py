@@ -2,30 +2,37 @@
 
 The nearest folder above a file whose name holds a label word decides (the source's own name counts
 last). A word in a name that stands higher up says nothing where labels of both kinds lie below it:
-`deepfakes/real/` is real. What the folders leave open stays without a label, and says why.
+in `deepfakes/`, `real/` beside `fake/` is real. Where only the contrary lies below it, two words
+contradict each other. What the folders leave open stays without a label, and says why.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mesocore.core.errors import UserError
 
-REAL_WORDS = ("real", "reals", "original", "originals", "authentic", "pristine", "genuine")
+REAL_WORDS = ("real", "reals", "original", "originals", "authentic", "pristine", "genuine", "auth")
 FAKE_WORDS = (
     "fake", "fakes", "deepfake", "deepfakes", "forged", "forgery", "forgeries", "manipulated",
-    "tampered", "altered", "edited", "spliced", "photoshopped", "generated", "synthetic",
+    "tampered", "altered", "edited", "spliced", "splc", "photoshopped", "generated", "synthetic",
     "synthesis", "synthesized", "faceswap", "face2face", "neuraltextures", "faceshifter",
 )  # fmt: skip
-# names that mean a label only as a whole: of MesoNet, CASIA, GenImage, FakeAVCeleb (its pictures)
+# names that mean a label only as a whole, and with no label word above them: of MesoNet, CASIA,
+# GenImage, FakeAVCeleb (its pictures)
 CODES = {
-    "df": "fake", "au": "real", "tp": "fake", "nature": "real", "ai": "fake",
+    "df": "fake", "au": "real", "tp": "fake", "sp": "fake", "nature": "real", "ai": "fake",
     "realvideo_realaudio": "real", "realvideo_fakeaudio": "real",
     "fakevideo_realaudio": "fake", "fakevideo_fakeaudio": "fake",
 }  # fmt: skip
 BOTH = "both"  # the label of a name such as real_vs_fake, which is none
 _WORDS = dict.fromkeys(REAL_WORDS, "real") | dict.fromkeys(FAKE_WORDS, "fake")
-_NO_LABEL = {"detection", "detector", "detect", "challenge", "benchmark"}  # names of projects
+_NO_LABEL = {  # names of projects, and what turns a word round
+    "detection", "detector", "detect", "challenge", "benchmark",
+    "not", "non", "no", "un", "without", "never",
+}  # fmt: skip
+_GENERATORS = re.compile("realvis|realesrgan")  # whose names begin with a label word
 _NOUN = re.compile(r"(images?|imgs?|faces?|videos?|frames?|photos?|pics?|data)$")
 
 
@@ -36,34 +43,48 @@ def words(name: str) -> list[str]:
 
 def normal(name: str) -> str:
     """A name in lower case, with one "_" for all that is neither letter nor digit."""
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKC", name).casefold()).strip("_")
 
 
 def of_name(name: str, given: Mapping[str, str] | None = None) -> str | None:
     """The label of a folder's name: "real", "fake", `BOTH`, or None.
 
-    given: names as `normal` gives them -> label; they come before the known words.
+    given: of `parse_given`; its names come before the known words.
     """
+    if given and (label := _given(name, given)):
+        return label
     plain = normal(name)
-    if given and plain in given:
-        return given[plain]
     if plain in CODES:
         return CODES[plain]
     parts, squeezed = words(name), plain.replace("_", "")
+    if _GENERATORS.match(squeezed):
+        return None
     found = {_WORDS[word] for word in (*parts, squeezed, _NOUN.sub("", squeezed)) if word in _WORDS}
     if len(found) == 2:
         return BOTH
     return None if _NO_LABEL & set(parts) else next(iter(found), None)
 
 
+def _given(name: str, given: Mapping[str, str]) -> str | None:
+    """The label given for exactly this name, or else for one that differs in signs and case."""
+    exact = name.strip().casefold()
+    if exact in given:
+        return given[exact]
+    alike = {given[other] for other in given if normal(other) == normal(name)}
+    return alike.pop() if len(alike) == 1 else None
+
+
 def parse_given(pairs: Iterable[str]) -> dict[str, str]:
-    """["NAME=fake", ...] -> {normal(NAME): "fake"}. Raises `UserError`."""
+    """["NAME=fake", ...] -> {NAME in lower case: "fake"}. Raises `UserError`."""
     given = {}
     for pair in pairs:
         name, _, label = pair.rpartition("=")
-        if not normal(name) or label not in ("real", "fake"):
+        name = name.strip().casefold()
+        if not name or label not in ("real", "fake"):
             raise UserError(f"--label {pair!r}: write FOLDER=real or FOLDER=fake")
-        if given.setdefault(normal(name), label) != label:
+        if "/" in name:
+            raise UserError(f"--label {pair!r}: write the folder's own name, without its path")
+        if given.setdefault(name, label) != label:
             raise UserError(f"--label gives {name} both labels; give it once")
     return given
 
@@ -88,21 +109,25 @@ class FolderLabels:
         self.root, self.given = root, dict(given or {})
         self._own: dict[tuple[str, ...], str | None] = {}
         self._below: dict[tuple[str, ...], set[str]] = {}
-        self._used: set[tuple[str, ...]] = set()  # folders whose label some file takes
         folders = {self._parts(folder) for folder in folders}
         for parts in folders:
             for depth in range(len(parts)):
                 place = parts[: depth + 1]
-                self._own.setdefault(place, of_name(parts[depth], self.given))
+                self._own.setdefault(place, self._of_place(place))
         for place, label in self._own.items():
             if label in ("real", "fake"):
                 for depth in range(1, len(place)):
                     self._below.setdefault(place[:depth], set()).add(label)
-        for parts in folders:
-            if nearest := self._labelled(parts):
-                self._used.add(nearest[-1])
-        unknown = set(self.given) - {normal(part) for parts in folders for part in parts}
-        self.unknown = sorted(unknown)  # given names that no folder has
+        names = {normal(part) for parts in folders for part in parts}
+        # given names that no folder has
+        self.unknown = sorted(name for name in self.given if normal(name) not in names)
+
+    def _of_place(self, place: tuple[str, ...]) -> str | None:
+        """The label of a folder's own name; a code below a label word is only a name."""
+        label = of_name(place[-1], self.given)
+        above = [of_name(name, self.given) for name in place[1:-1] if normal(name) not in CODES]
+        is_code = normal(place[-1]) in CODES and not _given(place[-1], self.given)
+        return None if is_code and {"real", "fake"} & set(above) else label
 
     def some(self, most: int = 10) -> str:
         """The folders, the shallowest first, as text for an error."""
@@ -136,7 +161,7 @@ class FolderLabels:
                          f"that say {other}")  # fmt: skip
         for place in above:
             clash = self._own[place] == other and self._below[place] == {label}
-            if clash and place in self._used and len(place) > 1:
+            if clash and len(place) > 1:
                 return Found(None, reason=f"two labels: {place[-1]} says {other}, {nearest[-1]} "
                              f"says {label}")  # fmt: skip
         return Found(label, len(nearest) - 1)

@@ -5,6 +5,7 @@ or as data of a frame (`x.npy` beside `x.png`). A mask goes with the frame of it
 folders and name, but for those of sidecars and of compression.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
@@ -12,26 +13,34 @@ from pathlib import PurePosixPath
 from mesocore.data.sources import labels
 
 KINDS = {
-    **dict.fromkeys(("mask", "masks", "gt", "groundtruth", "ground_truth"), "masks"),
+    **dict.fromkeys(("mask", "masks", "gt", "groundtruth", "trimap", "trimaps"), "masks"),
     **dict.fromkeys(("landmark", "landmarks", "lmk", "lmks", "keypoints"), "landmarks"),
-    **dict.fromkeys(("depth", "depths", "depth_map", "depth_maps"), "depth"),
+    **dict.fromkeys(("depth", "depths"), "depth"),
     **dict.fromkeys(("segmentation", "segmentations", "seg", "parsing", "annotations", "bbox",
                      "bboxes", "matte", "mattes", "heatmaps"), "annotations"),
 }  # fmt: skip
+_WORN = {"with", "without", "no", "in", "wearing"}  # a mask on a face; "in depth"
+# x_mask, x_mask_2, xmask, x-edgemask, mask_x
+_KIND = re.compile(
+    r"(?P<frame>.+?)[_\-. ]*(?:[a-z]*masks?|gt|groundtruth|landmarks?|depth|seg)(?:[_\-. ]?\d+)?"
+    r"|masks?[_\-. ]*(?P<name>.+)",
+    re.I,
+)
 _DATA = {".npy", ".npz", ".json", ".txt", ".xml", ".pts", ".mat", ".csv", ".yaml", ".yml", ".bin"}
 _DROPPED = {"raw", "c0", "c15", "c23", "c40", "frames", "images", "imgs", "faces", "videos"}
 
 
 def of_folder(name: str) -> str | None:
     """What a folder of this name holds, a value of `KINDS`, or None. `with_mask` is no mask."""
-    plain = labels.normal(name)
-    if plain in KINDS:
-        return KINDS[plain]
-    first, _, last = plain.rpartition("_")
-    worn = {"with", "without", "no"} & set(first.split("_"))
-    squeezed = KINDS.get(plain.replace("_", "")) or (
-        "masks" if plain.replace("_", "").endswith("groundtruth") else None)  # fmt: skip
-    return squeezed or (None if worn or last not in KINDS or not first else KINDS[last])
+    parts = labels.words(name)
+    joined = "".join(parts)
+    if _WORN & set(parts):
+        return None
+    found = next((KINDS[word] for word in parts if word in KINDS), None)
+    if found or joined in KINDS:
+        return found or KINDS[joined]
+    ends = any(word.endswith(("mask", "masks")) for word in parts)
+    return "masks" if ends or "groundtruth" in joined else None
 
 
 def kinds(paths: Iterable[str]) -> dict[str, str]:
@@ -53,8 +62,10 @@ def kinds(paths: Iterable[str]) -> dict[str, str]:
             found[path] = of[folder]
         elif f".{suffix.lower()}" in _DATA and stem in frames[folder]:
             found[path] = "annotations"
-        elif (base := _without_kind(stem)) != stem and base in frames[folder]:
-            found[path] = KINDS[labels.normal(stem).rpartition("_")[2]]
+        elif (match := _KIND.fullmatch(stem)) and (
+            match["frame"] in frames[folder] or match["name"] in frames[folder]
+        ):
+            found[path] = "masks" if "mask" in match[0].lower() else "annotations"
     return found
 
 
@@ -77,11 +88,8 @@ def masks(frames: Iterable[str], sidecars: Mapping[str, str]) -> dict[str, str]:
 
 
 def _without_kind(stem: str) -> str:
-    for sign in "_-.":
-        base, _, last = stem.rpartition(sign)
-        if base and labels.normal(last) in KINDS:
-            return base
-    return stem
+    match = _KIND.fullmatch(stem)
+    return (match["frame"] or match["name"]) if match else stem
 
 
 def _place(path: str) -> tuple[str, ...]:
