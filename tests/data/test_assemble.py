@@ -75,7 +75,7 @@ def test_manifest_tells_the_truth(source, tmp_path):
 @pytest.mark.parametrize(
     ("folder", "label"),
     [("REAL", "real"), ("Fake", "fake"), ("training_real", "real"), ("df", "fake"),
-     ("fake/original", "real"), ("real_vs_fake/real-vs-fake/train/real", "real")],
+     ("real_vs_fake/real-vs-fake/train/real", "real")],
 )  # fmt: skip
 def test_nearest_labelled_folder_wins(source, tmp_path, folder, label):
     fill(source / "deep" / folder, 1, first=77)

@@ -127,9 +127,12 @@ def test_the_nearest_labelled_folder_decides_in_any_case_of_letters(above, word,
     name, label = word
     folder = name.upper() if shout else name
     opposite = "fake" if label == "real" else "real"
-    for path in ([*above, folder, *below], [*above, opposite, folder, *below]):
-        place = "/".join(path)
-        assert labels.FolderLabels([place], "holiday")[place].label == label
+    place = "/".join([*above, folder, *below])
+    assert labels.FolderLabels([place], "holiday")[place].label == label
+    inside, beside = f"{opposite}/{place}", f"{opposite}/{opposite}"
+    assert labels.FolderLabels([inside], "holiday")[inside].label is None  # they contradict
+    both = labels.FolderLabels([inside, beside], "holiday")
+    assert (both[inside].label, both[beside].label) == (label, opposite)
 
 
 def _table(columns: list[str], rows: int, **fixed) -> st.SearchStrategy:

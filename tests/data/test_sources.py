@@ -12,7 +12,7 @@ from mesocore.core.errors import UserError
 from mesocore.data import AssembledSet
 from mesocore.data.assembly.assemble import assemble
 from mesocore.data.auditing.audit import audit
-from mesocore.data.sources import given_splits, grouping, labels, scanning, sidecars
+from mesocore.data.sources import given_splits, grouping, labels, scanning, sidecars, tables
 from tests.conftest import fill, picture
 
 
@@ -339,3 +339,125 @@ def test_a_table_that_contradicts_a_folder_leaves_no_label(tmp_path):
     assert found.unlabelled == [
         ("x/real/a.jpg", "two labels: its folder says real, labels.csv says fake")
     ]
+
+
+def by_table(folder: Path, table: str, content: str) -> dict[str, str | None]:
+    """path -> what the table says of its label, as written."""
+    (folder / table).write_text(content)
+    images = [p.relative_to(folder).as_posix() for p in folder.rglob("*.*") if p.suffix != ".csv"]
+    return {path: said.label for path, said in tables.read(folder, table, images).items()}
+
+
+def test_a_row_speaks_of_its_own_file_alone(tmp_path):
+    touch(tmp_path, "000.png", "000.jpg", "0.png", "0_2.png", "a/1.png", "b/1.png", "clip_3.png")
+    said = by_table(tmp_path, "x.csv", "file,label\n000.png,real\n000.jpg,fake\n0.png,real\n"
+                    "1.png,fake\nclip.mp4,fake\n")  # fmt: skip
+    assert said == {"000.png": "real", "000.jpg": "fake", "0.png": "real",
+                    "a/1.png": tables.TWICE, "b/1.png": tables.TWICE,
+                    "clip_3.png": "fake"}  # fmt: skip
+
+
+def test_rows_and_tables_that_differ_give_no_label(tmp_path):
+    touch(tmp_path / "x", "1.jpg", "2.jpg", "3.jpg")
+    (tmp_path / "x/a.csv").write_text(
+        "file,label\n1.jpg,real\n2.jpg,real\n3.jpg,real\n3.jpg,fake\n"
+    )
+    (tmp_path / "x/b.csv").write_text("file,label\n1.jpg,real\n2.jpg,fake\n")
+    found = scanning.scan(tmp_path / "x")
+    assert [c.origin for c in found.candidates] == ["x/1.jpg"]
+    assert all("two labels" in reason for _, reason in found.unlabelled)
+    assert len(found.unlabelled) == 2
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "file,label\n1.jpg\n", "a\n", "file,file\n1,2\n"])
+def test_a_broken_table_is_no_traceback(tmp_path, content):
+    touch(tmp_path / "x", "real/1.jpg")
+    (tmp_path / "x/t.csv").write_text(content)
+    assert len(scanning.scan(tmp_path / "x").candidates) == 1
+
+
+def test_a_category_is_no_label_and_is_fake_is(tmp_path):
+    touch(tmp_path, "1.jpg", "2.jpg")
+    (tmp_path / "x.csv").write_text("file,class,is_fake\n1.jpg,nature,1\n2.jpg,nature,0\n")
+    said = tables.read(tmp_path, "x.csv", ["1.jpg", "2.jpg"])
+    assert [tables.label_of(said[name], {}) for name in ("1.jpg", "2.jpg")] == ["fake", "real"]
+    assert tables.label_of(tables.Said("x.csv", "nature"), {}) is None
+
+
+@pytest.mark.parametrize("name", ["not_fake", "non-manipulated", "RealVisXL", "Real-ESRGAN"])
+def test_names_that_only_hold_a_label_word(name):
+    assert labels.of_name(name) is None
+
+
+def test_a_code_below_a_label_is_only_a_name(tmp_path):
+    root = touch(tmp_path / "x", "real/nature/1.jpg", "fake/nature/2.jpg", "fake/ai/3.jpg")
+    assert labelled(root) == {"real/nature/1.jpg": "real", "fake/nature/2.jpg": "fake",
+                              "fake/ai/3.jpg": "fake"}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["masks_png", "FakeMask", "mask_fake", "masks2", "edgemask",
+                                  "GroundTruthMasks", "trimap"])  # fmt: skip
+def test_more_names_of_mask_folders(name):
+    assert sidecars.of_folder(name) == "masks"
+
+
+def test_a_picture_of_black_and_white_alone_is_no_photograph(source, tmp_path):
+    mask = np.zeros((96, 96), np.uint8)
+    mask[20:60, 30:70] = 255
+    Image.fromarray(mask).save(source / "fake/looks_like_a_frame.png")
+    rejected = build(source, tmp_path / "out").rejected
+    assert rejected["reason"].tolist() == ["looks like a mask: black and white alone"]
+
+
+def test_videos_that_label_words_hide():
+    paths = [f"fake/{v:04d}_fake/{t}.png" for v in range(4) for t in range(2)]
+    assert videos(*paths, depth=2)[::2] == [("0000",), ("0001",), ("0002",), ("0003",)]
+    names = [f"fake/fake_{v:03d}_frame_{t:04d}.png" for v in range(3) for t in range(5)]
+    assert set(videos(*names)) == {("000",), ("001",), ("002",)}
+    ends = [f"fake/{v:03d}_{t:04d}_fake.png" for v in range(3) for t in range(5)]
+    assert set(videos(*ends)) == {("000",), ("001",), ("002",)}
+
+
+@pytest.mark.parametrize("form", ["vid{v:02d}frame{t:04d}", "frame{t:04d}_clip{v:02d}",
+                                  "clip{v:02d}_{t}.50s", "{v:03d}_{t:04d}_face"])  # fmt: skip
+def test_forms_of_frame_names(form):
+    found = videos(*(f"fake/{form.format(v=v, t=t)}.png" for v in range(3) for t in range(5)))
+    assert len(set(found)) == 3 and all(found)
+
+
+def test_nested_folders_are_one_video():
+    paths = [f"fake/video{v}/face{f}_8/{t}.png" for v in range(4) for f in range(2) for t in (0, 1)]
+    assert set(videos(*paths)) == {(f"video{v}",) for v in range(4)}
+
+
+def test_reals_and_fakes_as_two_sources_share_their_videos(tmp_path):
+    source = write_videos(tmp_path / "x", ring=False)
+    for label in ("real", "fake"):
+        for split in ("train", "val", "test"):
+            for video in (source / split / label).iterdir():
+                (tmp_path / label).mkdir(exist_ok=True)
+                video.rename(tmp_path / label / video.name)
+    made = assemble([tmp_path / "real", tmp_path / "fake"], tmp_path / "out", size=64, workers=1,
+                    progress=False)  # fmt: skip
+    assert made.counts["groups"] == 6  # of two videos and their swaps each
+    assert all(len(splits) == 1 for splits in splits_of_videos(made.manifest).values())
+
+
+def test_what_was_left_open_is_said(tmp_path):
+    root = touch(tmp_path / "x", "fake/1_real.jpg", "real/2.jpg", "splits/train.json",
+                 "real/.thumbs/3.jpg")  # fmt: skip
+    (root / "groups.csv").write_text("path,group\nreal/2.jpg,a\nreal/gone.jpg,a\n")
+    found = scanning.scan(root)
+    said = " ".join(found.notes)
+    assert "1 files have a name that says another label" in said
+    assert "groups.csv: 1 rows name no image" in said
+    assert "lists of splits that are not read: x/splits/train.json" in said
+    assert ("x/real/.thumbs/3.jpg", "in a hidden folder or one of the system's") in found.unlabelled
+
+
+def test_an_image_without_a_row_goes_where_its_video_went(tmp_path):
+    root = touch(tmp_path / "x", *(f"real/{v:03d}/{t}.jpg" for v in range(3) for t in range(2)))
+    (root / "groups.csv").write_text("path,group\nreal/000/0.jpg,a\n")
+    found = {c.origin[2:]: (c.group, c.videos) for c in scanning.scan(root).candidates}
+    assert found["real/000/0.jpg"] == ("x/a", ("x/000",))
+    assert found["real/000/1.jpg"] == (None, ("x/000",))

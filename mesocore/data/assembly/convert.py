@@ -50,6 +50,8 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
         if candidate.retouch:
             image, record["edit"] = retouched(image, candidate)
             original = hashlib.sha256(f"an edit of {original}".encode()).hexdigest()
+        if _is_mask(image):
+            raise BadImage("looks like a mask: black and white alone")
         jpeg = encode_jpeg(prepare(image, prep), prep.quality)
     except BadImage as error:
         return {"origin": candidate.origin, "stamp": record["stamp"], "reason": str(error)}
@@ -63,6 +65,13 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
         "original": original,
         **facts,
     }
+
+
+def _is_mask(image: Image.Image) -> bool:
+    """True for an RGB image of black and white alone, some of each: no photograph is."""
+    few = np.asarray(image.resize((64, 64), Image.Resampling.NEAREST))
+    black, white = ((few < 9).all(axis=2).mean(), (few > 246).all(axis=2).mean())
+    return black + white > 0.98 and min(black, white) > 0.005
 
 
 def _put(path: str, jpeg: bytes) -> None:

@@ -102,4 +102,9 @@ def _kept(table: pd.DataFrame, shares: tuple, seed: int) -> tuple[pd.Series, pd.
         given[train] = splits.assign(
             table["group"][train], table["stratum"][train], (1 - part, part, 0.0), seed
         )
+    for name in ("train", "test"):
+        if not (usable & ~leaks & (given == name)).any():
+            raise UserError(f"--keep-splits: no image is left in {name}: none is in a folder of "
+                            "that name, or all of them are in another split too; leave the option "
+                            "out")  # fmt: skip
     return given, reason

@@ -47,6 +47,12 @@ def of_folders(
     """Everything in the folders, each under its name. Raises `UserError`."""
     scans = [scanning.scan(folder, name, labels, group_by) for folder, name in names.items()]
     candidates = sorted((c for s in scans for c in s.candidates), key=lambda c: c.origin)
+    if len(scans) > 1 and all(len({c.label for c in s.candidates}) == 1 for s in scans):
+        # reals and fakes as two sources: a video has the same name in both
+        candidates = [
+            replace(c, videos=tuple(v.removeprefix(f"{c.source}/") for v in c.videos))
+            for c in candidates
+        ]
     unlabelled = sorted(pair for s in scans for pair in s.unlabelled)
     overview.check_classes(scans, list(names))
     settings = {

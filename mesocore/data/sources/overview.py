@@ -66,6 +66,9 @@ def lines(about: dict) -> list[str]:
         shown = [f"{number} from {what}" for what, number in about["videos"].items()]
         text.append(f"videos: {', '.join(shown)}; frames of one are one group (if they are none: "
                     "--group-by image)")  # fmt: skip
+    elif not about["notes"]:
+        text.append("videos: none seen in folders or names; each image is a group, with its "
+                    "near-duplicates (if they are frames: groups.csv)")  # fmt: skip
     text += [f"note: {note}" for note in about["notes"]]
     if about["sidecars"]:
         shown = [f"{number} {kind}" for kind, number in about["sidecars"].items()]
@@ -85,7 +88,10 @@ def check_classes(scans: Sequence[Scan], folders: Sequence[Path]) -> None:
         return
     places = ", ".join(map(str, folders))
     without = sum(len(scan.unlabelled) for scan in scans)
+    reasons = Counter(reason for scan in scans for _, reason in scan.unlabelled)
     count = f" ({without} files without a label)" if without else ""
+    if reasons:
+        count += f", mostly: {reasons.most_common(1)[0][0]}"
     tree = "; ".join(scan.tree for scan in scans if scan.tree)
     word = labels.REAL_WORDS if missing[0] == "real" else labels.FAKE_WORDS
     raise UserError(

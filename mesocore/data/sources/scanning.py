@@ -87,6 +87,8 @@ def scan(
     name, given = name or folder.name, dict(given or {})
     found, paths = Scan([], []), []
     for relative, reason in walk(folder):
+        if not reason and _is_hidden(relative):
+            reason = "in a hidden folder or one of the system's"
         if reason:
             found.unlabelled.append((f"{name}/{printable(relative)}", reason))
         else:
@@ -117,6 +119,7 @@ def scan(
         grouped = grouping.of_paths(list(images), kinds, depth, given)
         found.notes += grouped.notes
     found.candidates = _completed(images, grouped.videos, said_by, sidecars.masks(images, beside))
+    found.notes += _notes(images, said_by, [origin for origin, _ in found.unlabelled])
     found.videos.update(grouped.found)
     if by_table := {one.video for one in said_by.said.values() if one.video}:
         found.videos["tables"] = len(by_table)
@@ -132,17 +135,24 @@ def _completed(
     masks: dict[str, str],
 ) -> list[Candidate]:
     """The candidates with video, group, edit, split and mask."""
-    made = []
-    for (path, image), names in zip(images.items(), videos, strict=True):
+    made, known = [], []
+    for path, names in zip(images, videos, strict=True):
+        said = said_by.said.get(path)
+        known.append((said.video,) if said and said.video else names)
+    grouped = [bool(said_by.groups.get(path, ("",))[0]) for path in images]
+    # images without a row in groups.csv go where others of their video went
+    open_videos = {name for names, has in zip(known, grouped, strict=True) if not has
+                   for name in names}  # fmt: skip
+    for (path, image), names in zip(images.items(), known, strict=True):
         said = said_by.said.get(path)
         group, edit = said_by.groups.get(path, ("", ""))
-        if said and said.video:
-            names = (said.video,)
+        if group:
+            names = [name for name in names if name in open_videos]
         made.append(replace(
             image, edit=edit, mask=masks.get(path, ""),
             group=f"{image.source}/{group}" if group else None,
-            videos=() if group else tuple(f"{image.source}/{video}" for video in names),
-            split=given_splits.of_path(path) or (said and tables.split_of(said)) or "",
+            videos=tuple(f"{image.source}/{video}" for video in names),
+            split=given_splits.of_path(path) or (said.split if said else ""),
         ))  # fmt: skip
     return made
 
@@ -172,7 +182,7 @@ def _read_tables(folder: Path, paths: list[str], folders: labels.FolderLabels) -
             found.groups |= rows
             found.used.add(table)
         elif rows := tables.read(folder, table, others):
-            found.said |= rows
+            found.said = tables.joined(found.said, rows)
             found.used.add(table)
     return found
 
@@ -191,6 +201,8 @@ def _label(
         return found.label, where, found.depth, ""
     if by_table:
         return by_table, said.table, 0, ""
+    if said and said.label == tables.TWICE:
+        return None, "", 0, f"two labels: {said.table} gives both, or fits several files"
     if said and said.label:
         word = said.label
         return None, "", 0, f"label {word!r} of {said.table} is unknown: --label {word}=fake"
@@ -201,10 +213,32 @@ def _check_given(
     given: Mapping[str, str], folders: labels.FolderLabels, said: Iterable[tables.Said]
 ) -> None:
     used = {labels.normal(one.label) for one in said}
-    unknown = [name for name in folders.unknown if name not in used]
+    unknown = [name for name in folders.unknown if labels.normal(name) not in used]
     if unknown:
         raise UserError(f"--label {unknown[0]}={given[unknown[0]]}: no folder with images has that "
                         f"name; there are {folders.some()}")  # fmt: skip
+
+
+def _notes(images: Mapping[str, Candidate], said_by: _Tables, left: list[str]) -> list[str]:
+    """What the user should know besides: names that contradict folders, rows of no file, lists."""
+    notes = []
+    other = {"real": "fake", "fake": "real"}
+    against = [path for path, image in images.items()
+               if labels.of_name(Path(path).stem) == other[image.label]]  # fmt: skip
+    if against:
+        notes.append(f"{len(against)} files have a name that says another label than their folder, "
+                     f"the first is {printable(against[0])}")  # fmt: skip
+    if missing := said_by.groups.keys() - images.keys():
+        notes.append(f"groups.csv: {len(missing)} rows name no image with a label")
+    lists = [name for name in left if name.lower().endswith((".txt", ".json"))
+             and given_splits.of_name(Path(name).stem)]  # fmt: skip
+    if lists:
+        notes.append(f"lists of splits that are not read: {', '.join(lists[:4])}")
+    return notes
+
+
+def _is_hidden(path: str) -> bool:
+    return any(name.startswith((".", "@eaDir", "__MACOSX")) for name in path.split("/")[:-1])
 
 
 def _is_document(path: str, folders: labels.FolderLabels) -> bool:
