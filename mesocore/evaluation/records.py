@@ -18,6 +18,8 @@ from mesocore.evaluation.tables import interval
 from mesocore.nets import profile
 from mesocore.nets.detector import Detector
 
+FEW_GROUPS = 20  # videos, people, photographs; a bootstrap over fewer says little
+
 
 def evaluate(
     detector: Detector | Sequence[Detector],
@@ -222,6 +224,8 @@ def summary(record: Evaluation) -> str:
         lines.append(f"outside, {there['data']['path']}: {there['metrics']['all']['images']} "
                      f"images, ROC AUC {auc}, accuracy {right}")  # fmt: skip
     lines.append("in brackets: 95 % intervals over test images")
+    if (groups := found["all"]["groups"]) < FEW_GROUPS:
+        lines.append(f"only {groups} groups of images: such intervals are too narrow")
     if len(record["seeds"]) > 1:
         lines.append(f"means over the seeds {', '.join(map(str, record['seeds']))}")
     if record["data"]["rejected"]:

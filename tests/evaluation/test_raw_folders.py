@@ -44,6 +44,7 @@ def test_the_split_of_a_collection_is_measured(trained, given, asked, split, ima
     assert record["data"]["split"] == split
     assert record["metrics"]["all"]["images"] == images
     assert record["seen_in_training"] == 0 and "warning" not in record
+    assert (f"only {images} groups of images" in records.summary(record)) == (images < 20)
 
 
 def test_a_split_that_is_not_there_is_refused(trained, given):
