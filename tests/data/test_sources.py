@@ -39,7 +39,8 @@ REAL = ("real", "Real Images", "0_real", "real_train", "REAL", "training_real", 
         "real ")  # fmt: skip
 FAKE = ("fake", "Fake Images", "1_fake", "FAKE_test", "df", "Celeb-synthesis", "ai", "Tp",
         "manipulated_sequences", "Deepfakes", "Face2Face", "FaceSwap", "NeuralTextures", "forged",
-        "FakeVideo-RealAudio", "fakeimages", "altered", "DeepFakes_v2", "synthetic")  # fmt: skip
+        "FakeVideo-RealAudio", "fakeimages", "altered", "DeepFakes_v2", "synthetic",
+        "DeepFakeDetection")  # fmt: skip
 NONE = (
     "0",
     "1",

@@ -20,11 +20,12 @@ FAKE_WORDS = (
     "synthesis", "synthesized", "faceswap", "face2face", "neuraltextures", "faceshifter",
 )  # fmt: skip
 # names that mean a label only as a whole, and with no label word above them: of MesoNet, CASIA,
-# GenImage, FakeAVCeleb (its pictures)
+# GenImage, FakeAVCeleb (its pictures), FaceForensics++
 CODES = {
     "df": "fake", "au": "real", "tp": "fake", "sp": "fake", "nature": "real", "ai": "fake",
     "realvideo_realaudio": "real", "realvideo_fakeaudio": "real",
     "fakevideo_realaudio": "fake", "fakevideo_fakeaudio": "fake",
+    "deepfakedetection": "fake", "deepfakedetection_original": "real",
 }  # fmt: skip
 BOTH = "both"  # the label of a name such as real_vs_fake, which is none
 _WORDS = dict.fromkeys(REAL_WORDS, "real") | dict.fromkeys(FAKE_WORDS, "fake")

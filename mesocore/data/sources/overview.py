@@ -64,7 +64,7 @@ def lines(about: dict) -> list[str]:
         text.append(f"{label}: {', '.join(shown)}" + (f" and {rest} more" if rest else ""))
     if about["videos"]:
         shown = [f"{number} from {what}" for what, number in about["videos"].items()]
-        text.append(f"videos: {', '.join(shown)}; frames of one are one group (if they are none: "
+        text.append(f"videos: {', '.join(shown)}; images of one are one group (if they are none: "
                     "--group-by image)")  # fmt: skip
     elif not about["notes"]:
         text.append("videos: none seen in folders or names; each image is a group, with its "

@@ -123,6 +123,8 @@ def scan(
     found.videos.update(grouped.found)
     if by_table := {one.video for one in said_by.said.values() if one.video}:
         found.videos["tables"] = len(by_table)
+    if by_user := {group for group, _ in said_by.groups.values() if group}:
+        found.videos[tables.GROUPS] = len(by_user)
     found.candidates.sort(key=lambda c: c.origin)
     found.unlabelled.sort()
     return found
