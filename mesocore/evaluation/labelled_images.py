@@ -10,7 +10,7 @@ from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import SPLITS, AssembledSet, file_ids
-from mesocore.data.sources import overview, scanning
+from mesocore.data.sources import given_splits, overview, scanning
 from mesocore.evaluation.prediction import predict
 from mesocore.evaluation.record_types import Data
 from mesocore.nets.detector import Detector
@@ -111,7 +111,10 @@ def _of_folder(
         has = f"it has {', '.join(there)}" if there else "it is not split"
         raise UserError(f"{folder} has no {split} folder ({has}); measure all of it: --split all")
     found.candidates = [c for c in found.candidates if c.split == split]
-    found.unlabelled = []
+    found.unlabelled = [
+        (origin, reason) for origin, reason in found.unlabelled
+        if given_splits.of_path(origin.partition("/")[2]) == split
+    ]  # fmt: skip
     return found, split
 
 

@@ -47,3 +47,20 @@ def test_smoothing_leaves_a_trace_in_the_spectrum_if_a_faint_one(record):
 def test_the_embedded_set_passes_its_audit_and_leaks_nothing(record):
     assert record["audit"]["passed"]
     assert record["audit"]["leaks"] == {}
+
+
+def test_what_the_chapter_says_of_the_gap_is_what_was_measured():
+    gap = json.loads((project_root() / "results/real/openforensics-gap.json").read_text())
+    own, more, other = gap["by_folder"]["3*meso4+inverted+highpass"].values()
+    assert [round(f["roc_auc"]["value"], 3) for f in (own, more, other)] == [0.996, 0.996, 0.986]
+    assert [own["images"], more["images"], other["images"]] == [1800, 4000, 1600]
+    right = [part["balanced_accuracy"]["value"] for part in (own, other)]
+    assert right[0] == pytest.approx(0.97) and right[1] == pytest.approx(0.9375)
+    assert 1 - right[1] > 2 * (1 - right[0])
+    near = list(gap["mates"]["by_nearest_training_number"]["3*meso4+inverted+highpass"].values())
+    assert near[-1]["roc_auc"]["low"] < near[0]["roc_auc"]["value"] < near[-1]["roc_auc"]["high"]
+    between = gap["shift"]["roc_auc_between_folders"]
+    spectra = {pair: [kinds[label]["spectrum"]["value"] for label in ("real", "fake")]
+               for pair, kinds in between.items()}  # fmt: skip
+    assert all(abs(auc - 0.5) < 0.03 for auc in spectra.pop("openforensics and openforensics-more"))
+    assert len(spectra) == 2 and all(min(aucs) > 0.7 for aucs in spectra.values()), spectra

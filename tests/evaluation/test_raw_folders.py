@@ -47,6 +47,13 @@ def test_the_split_of_a_collection_is_measured(trained, given, asked, split, ima
     assert (f"only {images} groups of images" in records.summary(record)) == (images < 20)
 
 
+def test_files_of_the_split_that_have_no_label_are_counted(trained, given):
+    fill(given / "test/elsewhere", 2, first=50)
+    fill(given / "train/elsewhere", 3, first=60)
+    record = records.evaluate(load_detector(trained / "run"), given)
+    assert record["data"]["rejected"] == 2 and record["metrics"]["all"]["images"] == 6
+
+
 def test_a_split_that_is_not_there_is_refused(trained, given):
     detector = load_detector(trained / "run")
     with pytest.raises(UserError, match=r"no val folder \(it has train, test\).*--split all"):

@@ -38,7 +38,7 @@ def audit(
     """
     folder = Path(folder)
     if not AssembledSet.exists(folder):
-        table = _raw(folder, labels)
+        table, said = _raw(folder, labels)
         chosen, notes = _sampled(table, sample, seed)
         scores, failures, more = _before(
             chosen, None, seed, [*trivial_features.FAMILIES, "together"]
@@ -48,7 +48,7 @@ def audit(
         if leaks is None:
             more.append("no folders train, val and test here: copies on both sides of a split were "
                         "not looked for; mesocore assemble looks")  # fmt: skip
-        return AuditReport(folder, scores, None, leaks, failures, [*notes, *more])
+        return AuditReport(folder, scores, None, leaks, failures, [*said, *notes, *more])
     manifest = AssembledSet(folder).rows()
     chosen, notes = _sampled(manifest, sample, seed)
     before, failures, more = _before(_with_originals(folder, chosen), folder, seed, ["header"])
@@ -89,7 +89,8 @@ def trivial_baseline(
     return result
 
 
-def _raw(folder: Path, labels: Mapping[str, str] | None) -> pd.DataFrame:
+def _raw(folder: Path, labels: Mapping[str, str] | None) -> tuple[pd.DataFrame, list[str]]:
+    """The images of a raw folder, one row each, and what the scan has to say of it."""
     found = scanning.scan(folder, given=labels)
     overview.check_classes([found], [folder])
     rows = [
@@ -97,9 +98,12 @@ def _raw(folder: Path, labels: Mapping[str, str] | None) -> pd.DataFrame:
          c.group or (c.videos or (c.path,))[0])
         for c in found.candidates
     ]  # fmt: skip
-    return pd.DataFrame(
-        rows, columns=["path", "original_path", "label", "source", "split", "group"]
-    )
+    columns = ["path", "original_path", "label", "source", "split", "group"]
+    notes = list(found.notes)
+    if found.unlabelled:
+        notes.append(f"{len(found.unlabelled)} files have no label and are left out, the first is "
+                     f"{found.unlabelled[0][0]}: {found.unlabelled[0][1]}")  # fmt: skip
+    return pd.DataFrame(rows, columns=columns), notes
 
 
 def _with_originals(folder: Path, chosen: pd.DataFrame) -> pd.DataFrame:

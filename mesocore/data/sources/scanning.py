@@ -85,14 +85,8 @@ def scan(
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; give a folder that holds real/ and fake/")
     name, given = name or folder.name, dict(given or {})
-    found, paths = Scan([], []), []
-    for relative, reason in walk(folder):
-        if not reason and _is_hidden(relative):
-            reason = "in a hidden folder or one of the system's"
-        if reason:
-            found.unlabelled.append((f"{name}/{printable(relative)}", reason))
-        else:
-            paths.append(relative)
+    found = Scan([], [])
+    paths = _files(folder, name, found.unlabelled)
     beside = sidecars.kinds(paths)
     found.sidecars.update(beside.values())
     paths = [path for path in paths if path not in beside]
@@ -128,6 +122,19 @@ def scan(
     found.candidates.sort(key=lambda c: c.origin)
     found.unlabelled.sort()
     return found
+
+
+def _files(folder: Path, name: str, left_out: list[tuple[str, str]]) -> list[str]:
+    """Paths within the folder; those that cannot be inputs are listed in `left_out`."""
+    paths = []
+    for relative, reason in walk(folder):
+        if not reason and _is_hidden(relative):
+            reason = "in a hidden folder or one of the system's"
+        if reason:
+            left_out.append((f"{name}/{printable(relative)}", reason))
+        else:
+            paths.append(relative)
+    return paths
 
 
 def _completed(
