@@ -112,7 +112,7 @@ def threads() -> Check:
     value = os.environ.get("MESO_THREADS", "2")
     return Check(
         "threads",
-        value.isdigit() and int(value) > 0,
+        value.isascii() and value.isdecimal() and 0 < int(value) <= 4096,
         f"{value} of {os.cpu_count()} cores",
         f"MESO_THREADS={value!r} is not a positive integer: unset it, or set it to 2",
     )
