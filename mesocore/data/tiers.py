@@ -26,7 +26,7 @@ def resolve(data: "str | Path | AssembledSet", count: int | None = None) -> Asse
         if not AssembledSet.exists(folder):
             raise UserError(f"{FULL} is not built yet; data/README.md says what it takes: "
                             f"mesocore assemble {FULL}.yaml "
-                            f"--out data/{FULL}")  # fmt: skip
+                            f"--out {folder}")  # fmt: skip
         return AssembledSet(folder)
     return AssembledSet(data)
 
