@@ -60,7 +60,7 @@ def assemble(
         "FILE.yaml, or 150k.yaml, mini.yaml or openforensics.yaml, which come with the package",
         many=True,
     ),
-    out: options.path("--out", "the set's folder: new, empty, or one to resume"),
+    out: options.folder("--out", "the set's folder: new, empty, or one to resume"),
     size: options.number(
         "--size", "pixels a side (default: 256; with synthfaces 128)", Range(int, 64, 4096)
     ) = None,
@@ -126,7 +126,7 @@ def assemble(
 
 @app.command()
 def merge(
-    out: options.path("OUT", "the folder into which all shards were assembled"),
+    out: options.folder("OUT", "the folder into which all shards were assembled"),
 ) -> None:
     """Finish a set whose shards are all done; the result is that of one run."""
     from mesocore.data.assembly import assemble as assembly
@@ -179,7 +179,7 @@ def prune(
     run: options.path("RUN", "the run to prune; it is not changed"),
     amount: options.number("--amount", "share of the weights", SHARE),
     data: options.Set,
-    out: options.path("--out", "the pruned run's folder"),
+    out: options.folder("--out", "the pruned run's folder"),
     method: options.text("--method", "global, layerwise, random or structured") = "global",
     epochs: options.number("--epochs", "of fine-tuning under the masks", COUNT) = 5,
     seed: options.number("--seed", "of order, augmentation and `random`", SEED) = 0,
@@ -206,7 +206,7 @@ def prune(
 def ensemble(
     runs: options.path("RUN...", "runs that differ in their seed alone", many=True),
     data: options.text("--data", "the set that they learnt from"),
-    out: options.path("--out", "the ensemble's folder, a run like any other"),
+    out: options.folder("--out", "the ensemble's folder, a run like any other"),
 ) -> None:
     """Put several seeds of a model together: the mean of their logits is one detector."""
     from mesocore.core.runtime import setup

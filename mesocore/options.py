@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
+from mesocore.core import outputs
 from mesocore.core.errors import UserError
-from mesocore.core.ranges import SEED, Range
+from mesocore.core.ranges import Range
 from mesocore.training.config import TrainConfig
 
 
@@ -31,6 +32,18 @@ def text(name: str, about: str, kind: type = str, many: bool = False) -> Any:
 def path(name: str, about: str, many: bool = False) -> Any:
     """As `text`: a `Path`, which is not empty (that would be the current folder)."""
     return text(name, about, Path, many)
+
+
+def folder(name: str, about: str) -> Any:
+    """As `path`: one to write into, new or not."""
+
+    def parsed(value: str) -> Path:
+        if not value:
+            raise UserError(f"{name} is empty; name a folder")
+        outputs.check_folder(name, Path(value))
+        return Path(value)
+
+    return _annotation(Path, name, about, parsed)
 
 
 def number(name: str, about: str, within: Range) -> Any:
@@ -58,7 +71,6 @@ Labels = text("--label", "FOLDER=real or =fake: what a name means", many=True)
 Card = path("--card", "write a model card here, in Markdown; - is stdout")
 Record = path("--json", "write what was found here; - is stdout")
 FakeClass = number("--fake-class", "Keras weights: the fake class (default: 0)", Range(int, 0, 1))
-Seed = number("--seed", "of order, augmentation and `random`", SEED)
 
 
 def of_training() -> list[inspect.Parameter]:
@@ -82,7 +94,7 @@ def of_training() -> list[inspect.Parameter]:
     return [
         parameter("model", text("MODEL", about)),
         parameter("data", Set),
-        parameter("out", path("--out", "the run's folder")),
+        parameter("out", folder("--out", "the run's folder")),
         *(option(setting) for setting in fields(TrainConfig)
           if setting.default is not MISSING and "help" in setting.metadata),
         parameter("resume", Resume, False),

@@ -9,8 +9,9 @@ import errno
 import os
 import re
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from mesocore.core.errors import UserError
 
@@ -32,8 +33,12 @@ def run(program: str, command: Callable[[], int | None]) -> int:
 
     `program`: the name that the line begins with.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller: >&-
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     try:
-        status = command() or 0
+        with _quiet_threads():
+            status = command() or 0
         _flush()
         return status
     except UserError as error:
@@ -56,7 +61,8 @@ def said(error: OSError) -> str:
     """An error of the system as one line that names the file and the fix."""
     where = os.fsdecode(error.filename or "the output")
     if error.errno in FULL:
-        return f"{where} cannot be written: the disk is full; make room and run the command again"
+        fix = "make room and run the same command again (train and prune with --resume)"
+        return f"{where} cannot be written: the disk is full; {fix}"
     return f"{where}: {(error.strerror or str(error)).lower()}"
 
 
@@ -77,10 +83,25 @@ def _crash(program: str) -> int:
     )
 
 
+@contextlib.contextmanager
+def _quiet_threads() -> Iterator[None]:
+    """TensorBoard's thread meets a full disk first; its writer raises the same error here then."""
+    before = threading.excepthook
+
+    def ended(args: threading.ExceptHookArgs) -> None:
+        if not issubclass(args.exc_type, OSError):
+            before(args)
+
+    threading.excepthook = ended
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+
+
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
+        stream.flush()
 
 
 def _silence() -> None:

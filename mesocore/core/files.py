@@ -71,9 +71,11 @@ def write_bytes(path: Path, data: bytes) -> None:
             while left:
                 left = left[file.write(left) :]
         os.replace(half, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(half)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = os.fspath(path), None  # not the half, which is gone
         raise
 
 

@@ -18,6 +18,7 @@ from mesocore.core.errors import UserError
 from mesocore.core.files import temporary, write_bytes
 
 STDOUT = Path("-")
+LONGEST = 200  # bytes of a folder's name: others are made from it
 # how a record and a model card may be told from a file that is only read
 OWN = ('"command":', "# Model card")
 
@@ -39,6 +40,29 @@ def check(outputs: Mapping[str, Path | None], inputs: Iterable[str | Path] = ())
                 _check(option, path, read)
             except OSError as error:
                 raise UserError(f"{option} {path}: {_reason(error)}; name another file") from error
+
+
+def check_folder(option: str, path: Path) -> None:
+    """Raises `UserError` for a folder to write into that cannot be one by its name or its place.
+
+    What it may hold is the command's to say.
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:  # TensorBoard and safetensors take none
+        raise UserError(f"{option} {path} is not UTF-8; name another folder") from None
+    if len(os.fsencode(path.name)) > LONGEST:
+        raise UserError(f"{option}: a name of over {LONGEST} bytes; name another folder")
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise UserError(f"{option} {path} is a link to nothing; name another folder") from None
+    except OSError as error:
+        raise UserError(f"{option} {path}: {_reason(error)}; name another folder") from None
+    else:
+        if not stat.S_ISDIR(mode):
+            raise UserError(f"{option} {path} is no folder; name another")
 
 
 def write_text(path: Path, text: str) -> None:
