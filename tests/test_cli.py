@@ -176,8 +176,12 @@ def test_prune_says_what_is_left_and_names_mistakes(work):
     assert "weights are zero (20.0%, global)" in done.stdout
     assert "validation ROC AUC" in done.stdout and "bytes, sparse: " in done.stdout
     for run, options, said in (
-        ("run", ("--amount", 1, "--out", work / "a"), "amount 1.0 is no share"),
-        ("run", ("--amount", -0.5, "--out", work / "b"), "amount -0.5 is no share"),
+        (
+            "run",
+            ("--amount", 1, "--out", work / "a"),
+            "--amount is 1.0; write a number",
+        ),
+        ("run", ("--amount", -0.5, "--out", work / "b"), "--amount is -0.5"),
         ("run", ("--amount", 0.2, "--out", work / "pruned"), "add --resume"),
         ("pruned", ("--amount", 0.1, "--out", work / "c"), "pruned already, by 20%"),
         ("nowhere", ("--amount", 0.5, "--out", work / "d"), "no such run"),

@@ -51,24 +51,31 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
+def temporary(path: Path) -> str:
+    """The name beside `path` under which `write_bytes` writes before it renames."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Writes a file so that a reader, or a crash, sees the old one or the new one, never half."""
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+    half = temporary(path)
     try:
         try:
-            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
+            file = open(half, "wb", buffering=0)  # noqa: SIM115
         except FileNotFoundError:
-            os.makedirs(folder, exist_ok=True)
-            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            file = open(half, "wb", buffering=0)  # noqa: SIM115
         with file:
             left = memoryview(data)
             while left:
                 left = left[file.write(left) :]
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        os.replace(half, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(half)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = os.fspath(path), None  # not the half, which is gone
         raise
 
 

@@ -100,7 +100,8 @@ class Chapter:
         """
         file = runtime.project_root() / "results" / f"{path}.json"
         if not file.is_file():
-            raise UserError(f"{file} is missing; get it back with: git checkout {file}")
+            raise UserError(f"{file} is missing; get it back with git checkout, or set MESO_HOME "
+                            "to a checkout of the course")  # fmt: skip
         return json.loads(file.read_text())
 
     def record(self, values: dict) -> Path:

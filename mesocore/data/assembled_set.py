@@ -5,7 +5,8 @@
     originals.csv   what the header of each accepted original said: `ORIGINALS`
     assembly.json   settings, sources, counts and hash; written last, so a set that has it is whole
     images/         the matched images
-    .cache/         decoded images, made anew whenever it is missing (cache.py)
+    .cache/         decoded images, made anew whenever it is missing (cache.py); they are elsewhere
+                    if the folder is read-only (cache_folder.py)
 
 Names are text whatever they look like: a source folder called `NA` or `007` is read back as that.
 """
@@ -23,6 +24,7 @@ import pandas as pd
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file, write_json, write_text
 from mesocore.core.images import BadImage, Preparation, open_rgb, prepare
+from mesocore.data.cache_folder import cache_folder
 
 SPLITS = ("train", "val", "test")
 LABELS = ("real", "fake")
@@ -166,7 +168,8 @@ class AssembledSet:
 
     def cache_file(self, split: str, size: int) -> Path:
         """Where the packed cache of a split at `size` px is; another manifest has another name."""
-        return self.folder / ".cache" / f"{split}-{size}-{self.manifest_sha256[:12]}.npy"
+        name = f"{split}-{size}-{self.manifest_sha256[:12]}.npy"
+        return cache_folder(self.folder, name) / name
 
     @classmethod
     def write(

@@ -25,7 +25,7 @@ def pack(paths: Sequence[Path], cache: Path, prep: Preparation, size: int) -> No
 
     One process does it, others wait for it. Raises `UserError` if there is no room.
     """
-    cache.parent.mkdir(exist_ok=True)
+    cache.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(cache.parent / _LOCK):
         if not cache.exists():  # another process may have packed it meanwhile
             _drop_stale(cache)

@@ -45,10 +45,11 @@ def load(data: str | Path | AssembledSet, split: str, size: int | None = None) -
     table = assembled.rows(split)
     labels = torch.from_numpy((table["label"] == "fake").to_numpy(np.int64))
     prepared = assembled.preparation.size
-    cache = assembled.cache_file(split, size or prepared)
+    size = prepared if size is None else size
+    cache = assembled.cache_file(split, size)
     if not cache.exists():
         matched = Preparation(size=prepared, quality=None)  # already: only to be decoded
-        pack([assembled.folder / path for path in table["path"]], cache, matched, size or prepared)
+        pack([assembled.folder / path for path in table["path"]], cache, matched, size)
     pixels = np.load(cache, mmap_mode="c")  # copy on write: the file itself is never changed
     return FaceSet(torch.from_numpy(pixels), labels, table)
 

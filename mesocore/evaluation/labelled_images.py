@@ -37,7 +37,7 @@ class LabelledImages:
             self._found, self.split = _of_folder(self.folder, split, labels)
         else:
             self.set = tiers.resolve(data)
-            self.folder, self.split = self.set.folder, split or "test"
+            self.folder, self.split = self.set.folder, "test" if split is None else split
 
     def scored(self, detector: Detector) -> pd.DataFrame:
         """`label`, `source`, `group` and P(fake) in `probability`, one row an image.
@@ -104,7 +104,8 @@ def _of_folder(
     if not found.candidates:
         overview.check_classes([found], [folder])
     there = [name for name in SPLITS if any(c.split == name for c in found.candidates)]
-    split = split or ("test" if "test" in there else "all")
+    if split is None:
+        split = "test" if "test" in there else "all"
     if split == "all":
         return found, split
     if split not in there:

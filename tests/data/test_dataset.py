@@ -97,7 +97,7 @@ def test_a_split_stays_on_the_cpu_or_moves_where_there_is_room(faces, monkeypatc
 
 def test_the_full_tier_says_how_it_is_built(tmp_path, monkeypatch):
     monkeypatch.setattr(tiers, "project_root", lambda: tmp_path)
-    with pytest.raises(UserError, match="mesocore assemble data/recipes/150k.yaml"):
+    with pytest.raises(UserError, match="mesocore assemble 150k.yaml"):
         tiers.resolve("150k")
     assembled_set(tmp_path / "data", per_class=5)
     (tmp_path / "data/set").rename(tmp_path / "data/150k")

@@ -18,7 +18,7 @@ from mesocore.data.sources import ciplab
 from tests.conftest import fill, picture
 from tests.data.test_assemble import tree
 
-RECIPES = Path(__file__).resolve().parents[2] / "data/recipes"
+RECIPES = recipe.PUBLISHED
 CIPLAB = ("easy_1_1000", "easy_2_0110", "mid_3_1111", "hard_4_0001")
 
 

@@ -162,7 +162,8 @@ def merge(out: Path) -> Assembly:
 def parse_shard(text: str) -> tuple[int, int]:
     """ "2/8" -> (2, 8). Raises `UserError`."""
     index, _, count = text.partition("/")
-    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+    whole = all(part.isascii() and part.isdecimal() and len(part) < 10 for part in (index, count))
+    if not (whole and 1 <= int(index) <= int(count)):
         raise UserError(f"--shard {text!r} is no part of a whole; write 1/8 to 8/8 for eight parts")
     return int(index), int(count)
 

@@ -106,7 +106,7 @@ def again(settings: dict, file: Path) -> Plan:
 def check_places(folders: Sequence[Path], out: Path) -> None:
     """Raises `UserError` if `out` is a file, or overlaps with what is read."""
     for folder in folders:
-        inside, around = out.resolve(), folder.resolve()
+        inside, around = (Path(os.path.realpath(place)) for place in (out, folder))
         if inside.is_relative_to(around) or around.is_relative_to(inside):
             raise UserError(f"--out {out} and the source {folder} overlap; choose another --out")
     if out.exists() and not out.is_dir():

@@ -30,7 +30,8 @@ from mesocore.faces.landmarks import Face
 
 CIPLAB = "ciplab"  # `fakes` of a collection whose file names say what was done (sources/ciplab.py)
 EDITS = "edits"  # the source name of edits that assembly makes itself
-EXAMPLE = "see data/recipes/150k.yaml"
+EXAMPLE = "see mesocore/data/recipes/150k.yaml"
+PUBLISHED = Path(__file__).parents[1] / "recipes"  # that come with the package
 
 
 def _inside(path: str) -> str:
@@ -201,6 +202,13 @@ class Recipe(_Part):
     def sha256(self) -> str:
         """Of the text: what a set was made by."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def find(name: str) -> Path:
+    """The file of that name, or else the recipe of the package: `150k.yaml`."""
+    ours = PUBLISHED / Path(name).name
+    known = Path(name).name == name and ours.is_file() and not Path(name).exists()
+    return ours if known else Path(name)
 
 
 def read(path: Path) -> Recipe:
