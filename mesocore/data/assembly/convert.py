@@ -76,8 +76,8 @@ def _is_mask(image: Image.Image) -> bool:
     """True for an RGB image of black and white alone, some of each: no photograph is."""
     few = np.asarray(image.resize((64, 64), Image.Resampling.NEAREST))
     red, green, blue = few.transpose(2, 0, 1)  # `all(axis=2)` would take five times as long
-    black = (np.maximum(np.maximum(red, green), blue) < 9).mean()
-    white = (np.minimum(np.minimum(red, green), blue) > 246).mean()
+    black = np.count_nonzero(np.maximum(np.maximum(red, green), blue) < 9) / red.size
+    white = np.count_nonzero(np.minimum(np.minimum(red, green), blue) > 246) / red.size
     return black + white > 0.98 and min(black, white) > 0.005
 
 
