@@ -20,7 +20,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -110,7 +109,9 @@ def decode(data: bytes, path: str | Path = "") -> tuple[Image.Image, dict]:
             if image.width * image.height > MAX_PIXELS:
                 raise BadImage(f"too large: {image.width} x {image.height} pixels")
             facts = header_facts(image, len(data))
-            return _plain_jpeg(data, facts) or _to_rgb(image, data), facts
+            image = _to_rgb(image, data)
+            image.info = {}  # what the header said is no part of the pixels
+            return image, facts
     except (BadImage, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -153,19 +154,6 @@ def _digest(tables: tuple) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _plain_jpeg(data: bytes, facts: dict) -> Image.Image | None:
-    """The pixels of the commonest kind of file in three quarters of Pillow's time, or None.
-
-    OpenCV has the same decoder and copies less. Left to Pillow: what may have to be turned or
-    converted, and what has no end, which OpenCV would fill with grey without a word.
-    """
-    plain = (facts["format"], facts["mode"], facts["progressive"], facts["exif"])
-    if plain != ("JPEG", "RGB", False, False) or not data.endswith(b"\xff\xd9"):
-        return None
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return None if found is None else Image.fromarray(found)
-
-
 def _oriented(image: Image.Image) -> Image.Image:
     image.load()
     try:
@@ -196,7 +184,8 @@ def open_rgb(path: str | Path) -> Image.Image:
 def prepare(image: Image.Image, prep: Preparation) -> Image.Image:
     """RGB image -> RGB image of `prep.size` square, before JPEG, without metadata.
 
-    Raises `BadImage` if the short side is below `MIN_SIDE`, or below what is to be cut out.
+    It is `image` itself where there is nothing to do. Raises `BadImage` if the short side is below
+    `MIN_SIDE`, or below what is to be cut out.
     """
     width, height = image.size
     if prep.fit == "native" and min(width, height) < prep.size:
@@ -212,6 +201,8 @@ def prepare(image: Image.Image, prep: Preparation) -> Image.Image:
         left, top = ((length - prep.size) // 16 * 8 for length in (width, height))
         box = (left, top, left + prep.size, top + prep.size)
     square = (prep.size, prep.size)
+    if not image.info and (image.size, box) == (square, (0, 0, *square)):
+        return image
     ready = image.resize(square, _RESAMPLING[prep.resample], box=box)
     ready.info = {}
     return ready
