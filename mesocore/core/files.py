@@ -84,9 +84,18 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def to_json(value: object) -> str:
+    """JSON: indented, in the given key order, ending in a newline.
+
+    Raises `ValueError` for NaN and infinity, which JSON has not; a figure that is undefined is
+    None.
+    """
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: object) -> None:
-    """`write_bytes` for JSON: indented, in the given key order, ending in a newline."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """`write_bytes` for `to_json`."""
+    write_text(path, to_json(value))
 
 
 def check_free(out: Path) -> None:

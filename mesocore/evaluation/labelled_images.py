@@ -11,7 +11,7 @@ from mesocore.core.files import sha256_file
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import SPLITS, AssembledSet, file_ids
 from mesocore.data.sources import given_splits, overview, scanning
-from mesocore.evaluation.prediction import predict
+from mesocore.evaluation.prediction import NO_SCORE, predict
 from mesocore.evaluation.record_types import Data
 from mesocore.nets.detector import Detector
 
@@ -49,6 +49,8 @@ class LabelledImages:
         by_path = {c.path: c for c in self._found.candidates}
         rows, self.rejected = [], len(self._found.unlabelled)
         for verdict in predict(detector, list(by_path)):
+            if verdict.error == NO_SCORE:  # of no fault of the image's
+                raise UserError(f"{verdict.path}: {NO_SCORE}")
             if verdict.error:
                 self.rejected += 1
                 continue

@@ -3,7 +3,6 @@
 import csv
 import glob
 import io
-import json
 import os
 import re
 import sys
@@ -15,11 +14,12 @@ import numpy as np
 import torch
 
 from mesocore.core.errors import BadImage
-from mesocore.core.files import printable, walk
+from mesocore.core.files import printable, to_json, walk
 from mesocore.core.images import resize, to_array
-from mesocore.nets.detector import Detector
+from mesocore.nets.detector import Detector, logits, to_probability
 
 BATCH = 32
+NO_SCORE = "the detector gives no finite score; its weights cannot be used"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a line break in a name would make two lines
 
 
@@ -106,8 +106,13 @@ def _predict_batch(detector: Detector, items: list[tuple[str, str | None]]) -> l
     probabilities = {}
     if arrays:
         images = torch.from_numpy(np.stack(list(arrays.values())))  # (B, 3, S, S)
-        scores = detector.probabilities(resize(images, detector.size))
+        found = logits(detector.model, resize(images, detector.size))
+        scores = to_probability(found, detector.temperature)
         probabilities = dict(zip(arrays, scores.tolist(), strict=True))
+        errors |= {
+            index: NO_SCORE for index, logit in zip(arrays, found, strict=True)
+            if not np.isfinite(logit)
+        }  # fmt: skip
     return [
         Verdict(path, error=errors[index])
         if index in errors
@@ -142,5 +147,5 @@ def show(verdicts: Iterable[Verdict], form: str) -> int:
         else:
             print(verdict)
     if form == "json":
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(to_json(rows), end="")
     return failed

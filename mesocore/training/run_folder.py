@@ -10,12 +10,12 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
-from safetensors import safe_open
 from safetensors.torch import save
 
 from mesocore.core import training_state
 from mesocore.core.errors import UserError
 from mesocore.core.files import check_free, write_bytes, write_json, write_text
+from mesocore.core.tensor_files import open_tensors
 from mesocore.training.loop import Trainer
 
 STATE, CONFIG, HISTORY = "last.safetensors", "config.json", "history.csv"
@@ -66,7 +66,7 @@ def restore(out: Path, trainer: Trainer) -> list[dict]:
     """Puts the saved state into `trainer` and returns the history, empty if no epoch had ended."""
     if not (out / STATE).exists():
         return []
-    with safe_open(out / STATE, framework="pt") as file:
+    with open_tensors(out / STATE) as file:
         tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
         metadata = {key: json.loads(value) for key, value in file.metadata().items()}
     training_state.put_back(_parts(trainer), tensors)

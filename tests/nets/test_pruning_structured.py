@@ -6,9 +6,10 @@ import torch
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.nets import pruning
-from mesocore.nets.detector import fit_widths, load_detector, save_model
+from mesocore.nets.detector import load_detector, save_model
 from mesocore.nets.models import Ensemble, build
 from mesocore.nets.profile import complexity
+from mesocore.nets.weights import fit_widths
 from mesocore.training import trainer
 from tests.factories import check_resume
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +20,7 @@ from mesocore.core import training_state
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_bytes, write_json
 from mesocore.core.runtime import progress, reseed, setup
+from mesocore.core.tensor_files import read_tensors
 from mesocore.faces.gan import regularisers
 from mesocore.faces.gan.discriminator import Discriminator
 from mesocore.faces.stylegan import LATENT, Generator, upsample
@@ -116,7 +117,7 @@ def _same_settings(out: Path, before: dict, now: dict, done: int) -> None:
 
 def load_average(path: Path) -> Generator:
     """The averaged generator of a training state."""
-    tensors = load_file(path)
+    tensors = read_tensors(path)
     generator = Generator()
     prefix = "average."
     generator.load_state_dict(
@@ -236,7 +237,7 @@ class Players:
         """Puts a saved state back; returns the steps done, 0 if there is none."""
         if not path.exists():
             return 0
-        tensors = load_file(path)
+        tensors = read_tensors(path)
         training_state.put_back(self.parts(), tensors)
         self.moments = tensors["moments"]
         return int(tensors["steps"])
