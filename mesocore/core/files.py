@@ -51,8 +51,25 @@ def printable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file so that a reader, or a crash, sees the old one or the new one, never half."""
+def put_in_place(temporary: str | Path, path: str | Path) -> None:
+    """Gives a file that is whole its name, once the disk has its content, and has the disk keep
+    that name."""
+    with open(temporary, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
+    """Writes a file so that a reader, or a crash, sees the old one or the new one, never half.
+
+    A power cut too, if `durable`: that waits for the disk.
+    """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
     try:
@@ -65,7 +82,10 @@ def write_bytes(path: Path, data: bytes) -> None:
             left = memoryview(data)
             while left:
                 left = left[file.write(left) :]
-        os.replace(temporary, path)
+        if durable:
+            put_in_place(temporary, path)
+        else:
+            os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

@@ -5,6 +5,7 @@ its image is whole. What depends on more than one file
 (duplicates, groups, splits) is left to pass 2, so the order in which workers finish is immaterial.
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 
 from mesocore.core.errors import BadImage
 from mesocore.core.files import write_bytes
@@ -27,6 +29,7 @@ from mesocore.core.images import (
     read_bytes,
 )
 from mesocore.core.parallel import in_parallel
+from mesocore.data import schemas
 from mesocore.data.assembly import duplicates
 from mesocore.data.sources.scanning import Candidate
 from mesocore.faces.random_edits import Donor, retouch
@@ -38,8 +41,9 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
     """Writes one matched JPEG below `out` and returns its journal record.
 
     The record of a file that cannot be used has `reason`, all others have `image` (path relative to
-    `out`, named after the content of the original), `sha256` and `phash` (of the JPEG), `original`
-    (SHA-256 of the original file), the header facts and, if assembly made the edit, `edit`.
+    `out`, named after the content of the original), `image_bytes`, `sha256` and `phash` (of the
+    JPEG), `original` (SHA-256 of the original file), the header facts and, if assembly made the
+    edit, `edit`.
     Raises `OSError` if `out` cannot be written.
     """
     record = {"origin": candidate.origin, "stamp": stamp(candidate)}
@@ -49,7 +53,7 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
         original = hashlib.sha256(data).hexdigest()
         if candidate.retouch:
             image, record["edit"] = retouched(image, candidate)
-            original = hashlib.sha256(f"an edit of {original}".encode()).hexdigest()
+            original = hash_of_edit(original)
         if _is_mask(image):
             raise BadImage("looks like a mask: black and white alone")
         jpeg = encode_jpeg(prepare(image, prep), prep.quality)
@@ -60,11 +64,17 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
     return {
         **record,
         "image": relative,
+        "image_bytes": len(jpeg),
         "sha256": hashlib.sha256(jpeg).hexdigest(),
         "phash": duplicates.phash(jpeg),
         "original": original,
         **facts,
     }
+
+
+def hash_of_edit(original: str) -> str:
+    """`original` of an edit: a file of its own, known by the hash of its photograph."""
+    return hashlib.sha256(f"an edit of {original}".encode()).hexdigest()
 
 
 def _is_mask(image: Image.Image) -> bool:
@@ -84,7 +94,7 @@ def _put(path: str, jpeg: bytes) -> None:
     try:
         file = open(path, "xb", buffering=0)  # noqa: SIM115
     except (FileExistsError, FileNotFoundError):
-        return write_bytes(path, jpeg)
+        return write_bytes(path, jpeg, durable=False)
     with file:
         left = memoryview(jpeg)
         while left:
@@ -122,26 +132,36 @@ def stamp(candidate: Candidate) -> str:
 
 
 def read_journals(journals: Iterable[Path]) -> Iterator[dict]:
-    """The records of journals, without what a crash tore."""
+    """The records of journals that fit `schemas.Record`, without what a crash tore."""
+    adapter = TypeAdapter(schemas.Record)
     for journal in journals:
-        with open(journal, encoding="utf-8") as file:
+        with open(journal, "rb") as file:  # a name may be torn within a character
             for line in file:
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(record, dict) and "origin" in record:
-                    yield record
+                with contextlib.suppress(ValidationError):
+                    yield adapter.validate_json(line, strict=True)
 
 
 def pending(candidates: list[Candidate], out: Path, journals: Iterable[Path]) -> list[Candidate]:
-    """The candidates that the journals do not yet answer for."""
-    done = {
-        record["origin"]: record["stamp"]
-        for record in read_journals(journals)
-        if "image" not in record or (out / record["image"]).exists()
-    }
-    return [c for c in candidates if done.get(c.origin) != stamp(c) or not done[c.origin]]
+    """The candidates that the journals do not yet answer for.
+
+    An image of another size than its journal says is what a power cut left, and one that is kept
+    as another label's than its input has now was converted before that changed.
+    """
+    done = {record["origin"]: record for record in read_journals(journals)}
+    return [c for c in candidates if not _is_done(c, out, done.get(c.origin))]
+
+
+def _is_done(candidate: Candidate, out: Path, record: dict | None) -> bool:
+    if record is None or not record["stamp"] or record["stamp"] != stamp(candidate):
+        return False
+    if "image" not in record:
+        return True
+    if not record["image"].startswith(f"images/{candidate.label}/"):
+        return False
+    try:
+        return os.stat(f"{out}/{record['image']}").st_size == record["image_bytes"]
+    except OSError:
+        return False
 
 
 def convert_all(
