@@ -14,7 +14,7 @@ import reprlib
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -77,12 +77,10 @@ def read_json(path: Path, schema: object, fix: str) -> dict:
         raise UserError(f"{path}: {error}; {fix}") from None
 
 
-def parse_json(text: str, schema: object) -> dict:
-    """`read_json` of a text. Raises `ValueError` naming the field; NaN and infinity are none."""
+def parse_json(text: str, schema: object) -> Any:
+    """A text's values. Raises `ValueError` naming the field; NaN and infinity are no numbers."""
     try:
         tree = json.loads(text, parse_constant=_number, parse_float=_number, parse_int=_whole)
-        if not isinstance(tree, dict):
-            raise ValueError("holds no keys and values")
         _adapter(schema).validate_json(text, strict=True)
     except RecursionError:
         raise ValueError("is nested too deeply") from None

@@ -6,7 +6,6 @@ files it saw) and what training needs to resume. No file here is a pickle, and n
 """
 
 import io
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +18,9 @@ from torch import Tensor, nn
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file, write_bytes, write_json
 from mesocore.core.images import Preparation
+from mesocore.core.schemas import read_array, read_json
 from mesocore.nets.models import build
+from mesocore.nets.schemas import Description
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 TRAINED_ON = "trained_on.npy"
@@ -100,7 +101,7 @@ def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
         raise UserError(f"{path} is a run of mesocore, whose output is P(fake); leave out the fake "
                         "class (--fake-class), which is for Keras files")  # fmt: skip
     try:
-        about = json.loads(description.read_text())
+        about = read_json(description, Description, "restore the file, or train again")
         model = build(about["config"]["model"], about["config"]["size"])
         if sha256_file(weights) != about["weights_sha256"]:
             raise UserError(f"{folder}: interrupted while saving; run mesocore train with --resume")
@@ -132,7 +133,19 @@ def save_trained_on(folder: Path, ids: np.ndarray) -> None:
 
 def _trained_on(folder: Path) -> np.ndarray | None:
     path = folder / TRAINED_ON
-    return np.load(path, allow_pickle=False) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return read_array(path, "uint64", (None,), "resume the run, which writes it, or train again")
+
+
+def best_kept(folder: Path) -> dict | None:
+    """`best` of the model that a run's folder holds; None if that is not there, or damaged."""
+    try:
+        about = read_json(folder / DESCRIPTION, Description, "resume the run")
+        whole = sha256_file(folder / WEIGHTS) == about["weights_sha256"]
+    except (UserError, OSError):
+        return None
+    return about["best"] if whole else None
 
 
 def fit_widths(model: nn.Module, state: dict[str, Tensor]) -> None:
