@@ -14,5 +14,6 @@ __getattr__, __dir__ = exports(
     parallel=["in_parallel"],
     runtime=["progress", "setup"],
     samples=[],
+    schemas=[],
     training_state=[],
 )

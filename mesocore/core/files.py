@@ -57,8 +57,25 @@ def temporary(path: Path) -> str:
     return os.path.join(folder, f".{name}.{os.getpid()}.tmp")
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file so that a reader, or a crash, sees the old one or the new one, never half."""
+def put_in_place(half: str | Path, path: str | Path) -> None:
+    """Gives a file that is whole its name, once the disk has its content, and has the disk keep
+    that name."""
+    with open(half, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(half, path)
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
+    """Writes a file so that a reader, or a crash, sees the old one or the new one, never half.
+
+    A power cut too, if `durable`: that waits for the disk.
+    """
     half = temporary(path)
     try:
         try:
@@ -70,7 +87,10 @@ def write_bytes(path: Path, data: bytes) -> None:
             left = memoryview(data)
             while left:
                 left = left[file.write(left) :]
-        os.replace(half, path)
+        if durable:
+            put_in_place(half, path)
+        else:
+            os.replace(half, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(half)

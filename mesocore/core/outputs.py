@@ -5,7 +5,6 @@ are written to. `-` is stdout, and so is any other name of it (/dev/stdout).
 """
 
 import contextlib
-import json
 import os
 import stat
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mesocore.core.errors import UserError
-from mesocore.core.files import temporary, write_bytes
+from mesocore.core.files import temporary, to_json, write_bytes
 
 STDOUT = Path("-")
 LONGEST = 200  # bytes of a folder's name: others are made from it
@@ -84,7 +83,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: object) -> None:
     """`write_text` for JSON: indented, in the given key order, ending in a newline."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, to_json(value))
 
 
 def summary_stream(*outputs: Path | None) -> TextIO:

@@ -6,7 +6,6 @@ files it saw) and what training needs to resume. No file here is a pickle, and n
 """
 
 import io
-import json
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +18,9 @@ from torch import Tensor, nn
 from mesocore.core.errors import UserError, one_line
 from mesocore.core.files import sha256_file, write_bytes, write_json
 from mesocore.core.images import Preparation
+from mesocore.core.schemas import read_array, read_json
 from mesocore.nets.models import build
+from mesocore.nets.schemas import Description
 from mesocore.nets.weights import check_weights, load_weights
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
@@ -138,7 +139,7 @@ def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
         raise UserError(f"{path} is a run of mesocore, whose output is P(fake); leave out the fake "
                         "class (--fake-class), which is for Keras files")  # fmt: skip
     try:
-        about = json.loads(description.read_text())
+        about = read_json(description, Description, "restore the file, or train again")
         model = build(about["config"]["model"], about["config"]["size"])
         if sha256_file(weights) != about["weights_sha256"]:
             raise UserError(f"{folder}: interrupted while saving; run mesocore train with --resume")
@@ -169,13 +170,21 @@ def _trained_on(folder: Path) -> np.ndarray | None:
     path = folder / TRAINED_ON
     if not path.is_file():
         return None
-    try:  # mapped, since a damaged header can declare any length
-        ids = np.array(np.load(path, mmap_mode="r", allow_pickle=False))
-    except Exception as error:  # NumPy parses the header as Python's literals
-        raise UserError(f"{path} is damaged ({one_line(error)})") from error
-    if ids.dtype != np.uint64 or ids.ndim != 1 or (ids[1:] <= ids[:-1]).any():
-        raise UserError(f"{path} is damaged: it has to hold numbers of files, in order")
+    fix = "resume the run, which writes it, or train again"
+    ids = read_array(path, "uint64", (None,), fix)
+    if (ids[1:] <= ids[:-1]).any():
+        raise UserError(f"{path} is damaged: its numbers are not in order; {fix}")
     return ids
+
+
+def best_kept(folder: Path) -> dict | None:
+    """`best` of the model that a run's folder holds; None if that is not there, or damaged."""
+    try:
+        about = read_json(folder / DESCRIPTION, Description, "resume the run")
+        whole = sha256_file(folder / WEIGHTS) == about["weights_sha256"]
+    except (UserError, OSError):
+        return None
+    return about["best"] if whole else None
 
 
 def _check_kind(path: Path) -> None:

@@ -70,7 +70,7 @@ def test_manifest_tells_the_truth(source, tmp_path):
     description = json.loads((out / "assembly.json").read_text())
     assert description["manifest_sha256"] == sha256_file(out / "manifest.csv")
     assert sorted(os.listdir(out)) == [
-        "assembly.json", "images", "manifest.csv", "originals.csv", "rejected.csv",
+        ".cache", "assembly.json", "images", "manifest.csv", "originals.csv", "rejected.csv",
     ]  # fmt: skip
 
 

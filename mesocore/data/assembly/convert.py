@@ -6,6 +6,7 @@ its image is whole. What depends on more than one file
 """
 
 import base64
+import contextlib
 import functools
 import hashlib
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from pydantic import TypeAdapter, ValidationError
 
 from mesocore.core.errors import BadImage
 from mesocore.core.files import write_bytes
@@ -28,6 +30,7 @@ from mesocore.core.images import (
     read_bytes,
 )
 from mesocore.core.parallel import in_parallel
+from mesocore.data import schemas
 from mesocore.data.assembly import fingerprints
 from mesocore.data.sources.scanning import Candidate
 from mesocore.faces.random_edits import Donor, retouch
@@ -39,9 +42,10 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
     """Writes one matched JPEG below `out` and returns its journal record.
 
     The record of a file that cannot be used has `reason`, all others have `image` (path relative to
-    `out`, named after the content of the original), `sha256` (of the JPEG), `phash` and `thumbnail`
-    (`fingerprints.measure` of its pixels before they were encoded; base64), `original` (SHA-256 of
-    the original file), the header facts and, if assembly made the edit, `edit`.
+    `out`, named after the content of the original), `image_bytes` and `sha256` (of the JPEG),
+    `phash` and `thumbnail` (`fingerprints.measure` of its pixels before they were encoded; base64),
+    `original` (SHA-256 of the original file), the header facts and, if assembly made the edit,
+    `edit`.
     Raises `OSError` if `out` cannot be written.
     """
     record = {"origin": candidate.origin, "stamp": stamp(candidate)}
@@ -51,7 +55,7 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
         original = hashlib.sha256(data).hexdigest()
         if candidate.retouch:
             image, record["edit"] = retouched(image, candidate)
-            original = hashlib.sha256(f"an edit of {original}".encode()).hexdigest()
+            original = hash_of_edit(original)
         if _is_mask(image):
             raise BadImage("looks like a mask: black and white alone")
         ready = prepare(image, prep)
@@ -64,12 +68,18 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
     return {
         **record,
         "image": relative,
+        "image_bytes": len(jpeg),
         "sha256": hashlib.sha256(jpeg).hexdigest(),
         "phash": phash,
         "thumbnail": base64.b64encode(thumbnail).decode(),
         "original": original,
         **facts,
     }
+
+
+def hash_of_edit(original: str) -> str:
+    """`original` of an edit: a file of its own, known by the hash of its photograph."""
+    return hashlib.sha256(f"an edit of {original}".encode()).hexdigest()
 
 
 def _is_mask(image: Image.Image) -> bool:
@@ -91,7 +101,7 @@ def _put(path: str, jpeg: bytes) -> None:
     try:
         file = open(path, "xb", buffering=0)  # noqa: SIM115
     except (FileExistsError, FileNotFoundError):
-        return write_bytes(path, jpeg)
+        return write_bytes(path, jpeg, durable=False)
     with file:
         left = memoryview(jpeg)
         while left:
@@ -129,30 +139,39 @@ def stamp(candidate: Candidate) -> str:
 
 
 def read_journals(journals: Iterable[Path]) -> Iterator[dict]:
-    """The records of journals, without what a crash tore."""
+    """The records of journals that fit `schemas.Record`, without what a crash tore."""
+    adapter = TypeAdapter(schemas.Record)
     for journal in journals:
-        with open(journal, encoding="utf-8") as file:
+        with open(journal, "rb") as file:  # a name may be torn within a character
             for line in file:
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(record, dict) and "origin" in record:
-                    yield record
+                with contextlib.suppress(ValidationError):
+                    yield adapter.validate_json(line, strict=True)
 
 
 def pending(candidates: list[Candidate], out: Path, journals: Iterable[Path]) -> list[Candidate]:
     """The candidates that the journals do not yet answer for.
 
-    A record without a thumbnail is of an earlier version, whose hashes were others.
+    An image of another size than its journal says is what a power cut left, and one that is kept
+    as another label's than its input has now was converted before that changed.
     """
-    done = {
-        record["origin"]: record["stamp"]
-        for record in read_journals(journals)
-        if "image" not in record
-        or ("thumbnail" in record and os.path.exists(f"{out}/{record['image']}"))
-    }
-    return [c for c in candidates if not done.get(c.origin) or done[c.origin] != stamp(c)]
+    done = {record["origin"]: (record["stamp"], record.get("image"), record.get("image_bytes"))
+            for record in read_journals(journals)}  # fmt: skip
+    return [c for c in candidates if not _is_done(c, out, *done.get(c.origin, ("", None, None)))]
+
+
+def _is_done(
+    candidate: Candidate, out: Path, stamped: str, image: str | None, size: int | None
+) -> bool:
+    if not stamped or stamped != stamp(candidate):
+        return False
+    if image is None:
+        return True
+    if not image.startswith(f"images/{candidate.label}/"):
+        return False
+    try:
+        return os.stat(f"{out}/{image}").st_size == size
+    except OSError:
+        return False
 
 
 def convert_all(

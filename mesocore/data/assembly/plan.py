@@ -30,10 +30,6 @@ class Plan:
     recipe: Recipe | None = None
     found: dict = field(default_factory=dict)
 
-    @property
-    def inputs(self) -> int:
-        return len(self.candidates) + len(self.unlabelled)
-
 
 def of_folders(
     names: Mapping[Path, str],
@@ -98,8 +94,14 @@ def again(settings: dict, file: Path) -> Plan:
         return of_recipe(recipe.parse(settings["recipe"]["text"], str(file)), folders)
     names = {folder: name for name, folder in folders.items()}
     prep = Preparation.from_dict(settings["preparation"])
-    shares = splits.check(tuple(settings["split"]))
-    further = {key: settings[key] for key in ("labels", "group_by", "keep_splits")}
+    further = {key: settings.get(key) for key in ("labels", "group_by", "keep_splits")}
+    missing = [key for key, value in further.items() if value is None]
+    if missing:
+        raise UserError(f"{file}: {missing[0]} is missing; remove its set and assemble it anew")
+    try:
+        shares = splits.check(tuple(settings["split"]))
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
     return of_folders(names, prep, shares, settings["seed"], **further)
 
 
