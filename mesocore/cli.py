@@ -13,7 +13,10 @@ import typer
 from typer.core import TyperGroup
 
 from mesocore import options
+from mesocore.core import terminal
 from mesocore.core.errors import UserError
+from mesocore.core.files import printable
+from mesocore.core.terminal import say as print
 from mesocore.training.config import TrainConfig
 
 
@@ -45,11 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
     """
     from mesocore.core.runtime import threads
 
+    terminal.setup()
     try:
         threads()
         app(arguments, prog_name="mesocore")
     except UserError as error:
-        print(f"mesocore: {error}", file=sys.stderr)
+        print(f"mesocore: {printable(str(error))}", file=sys.stderr)
         return 2
     except SystemExit as end:
         return end.code or 0
