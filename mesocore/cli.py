@@ -12,9 +12,10 @@ from typing import Annotated
 import typer
 
 from mesocore import options
-from mesocore.core import exits, outputs
+from mesocore.core import exits, outputs, terminal
 from mesocore.core.errors import UserError
 from mesocore.core.ranges import COUNT, SEED, SHARE, Range
+from mesocore.core.terminal import say as print
 from mesocore.training.config import TrainConfig
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _command(arguments: list[str]) -> int:
     from mesocore.core.runtime import threads
 
+    terminal.setup()
     threads()
     group = typer.main.get_command(app)
     usage_error = typer.BadParameter.__base__  # of click, or of the copy of it in typer

@@ -7,13 +7,13 @@ could not be judged.
 import contextlib
 import errno
 import os
-import re
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator
 
 from mesocore.core.errors import UserError
+from mesocore.core.files import printable
 
 MISTAKE = 2  # also what cannot be read or written
 CRASH = 70  # EX_SOFTWARE of sysexits.h
@@ -25,7 +25,6 @@ STATUSES = (
     f"{INTERRUPTED} interrupted, {CLOSED_PIPE} nobody reads the output any more, {CRASH} a fault "
     "of the program."
 )
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def run(program: str, command: Callable[[], int | None]) -> int:
@@ -69,10 +68,8 @@ def said(error: OSError) -> str:
 def _end(program: str, line: str, status: int) -> int:
     _silence()
     if line:
-        line = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line)
-        text = f"{program}: {line}".encode("utf-8", "backslashreplace").decode()
         with contextlib.suppress(OSError):  # stderr may be on the full disk
-            print(text, file=sys.stderr, flush=True)
+            print(f"{program}: {printable(line)}", file=sys.stderr, flush=True)
     return status
 
 

@@ -4,11 +4,14 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from mesocore.core.errors import UserError
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def sha256_file(path: Path) -> str:
@@ -46,9 +49,21 @@ def walk(folder: Path) -> Iterator[tuple[str, str | None]]:
         yield relative, f"folder cannot be read: {(problem.strerror or 'I/O error').lower()}"
 
 
-def printable(name: str) -> str:
-    """A name that is not UTF-8 with its odd bytes written as \\xNN, for what is text."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+def printable(name: str | os.PathLike) -> str:
+    """The one form in which a name, or a line with names in it, is shown and stored: UTF-8 text.
+
+    Written as \\xNN or \\uNNNN: bytes that are not UTF-8, line breaks and all that steers a
+    terminal or turns the direction of writing. Different names may come to look alike.
+    """
+    name = os.fspath(name)
+    with contextlib.suppress(UnicodeEncodeError):  # half a character, from JSON or on Windows
+        name = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return _UNPRINTABLE.sub(_escaped, name)
+
+
+def _escaped(found: re.Match) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
 def temporary(path: Path) -> str:
@@ -114,8 +129,8 @@ def to_json(value: object) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """`write_bytes` for `to_json`."""
-    write_text(path, to_json(value))
+    """`write_bytes` for `to_json`. A path that is not UTF-8 is read back as it was."""
+    write_bytes(path, to_json(value).encode(errors="backslashreplace"))  # \\udcNN, as JSON has it
 
 
 def check_free(out: Path) -> None:

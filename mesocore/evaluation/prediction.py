@@ -4,7 +4,6 @@ import csv
 import glob
 import io
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,6 @@ from mesocore.nets.detector import Detector, logits, to_probability
 
 BATCH = 32
 NO_SCORE = "the detector gives no finite score; its weights cannot be used"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a line break in a name would make two lines
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,11 @@ class Verdict:
     error: str | None = None
 
     def to_dict(self) -> dict:
-        """Plain values for JSON and CSV; of a path that is not UTF-8, odd bytes are \\xNN."""
+        """Plain values for JSON and CSV; the path is made `printable`."""
         return {**asdict(self), "path": printable(self.path)}
 
     def __str__(self) -> str:
-        path = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", printable(self.path))
+        path = printable(self.path)
         if self.error:
             return f"{path}: error: {self.error}"
         return (

@@ -35,6 +35,7 @@ from mesocore.data.assembly import fingerprints
 from mesocore.data.sources.scanning import Candidate
 from mesocore.faces.random_edits import Donor, retouch
 
+MAX_EDITED = 2048  # pixels a side: an edit takes seconds there
 CHUNK = 32  # files a worker takes at a time: about 0.1 s of work
 
 
@@ -116,6 +117,8 @@ def retouched(image: Image.Image, candidate: Candidate) -> tuple[Image.Image, st
     face = candidate.retouch.face
     if min(image.size) < MIN_SIDE:
         raise BadImage(f"too small to edit: {image.width} x {image.height} pixels")
+    if max(image.size) > MAX_EDITED:
+        raise BadImage(f"too large to edit: {image.width} x {image.height} pixels")
 
     @functools.cache  # a session that is repeated may ask again
     def donor() -> Donor:

@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from mesocore.core.errors import UserError
@@ -60,6 +61,7 @@ def of_folders(
         "group_by": group_by,
         "keep_splits": keep_splits,
     }
+    candidates, unlabelled = _distinct(candidates, unlabelled)
     return Plan(
         candidates, unlabelled, settings, found=overview.found(scans, candidates, keep_splits)
     )
@@ -84,7 +86,21 @@ def of_recipe(wanted: Recipe, folders: Mapping[str, Path]) -> Plan:
         "sources": {c.name: str(folders[c.name]) for c in wanted.sources},
         "recipe": {"name": wanted.name, "sha256": wanted.sha256, "text": wanted.text},
     }
-    return Plan(sorted(drawn, key=lambda c: c.origin), sorted(unlabelled), settings, wanted)
+    drawn, unlabelled = _distinct(sorted(drawn, key=lambda c: c.origin), sorted(unlabelled))
+    return Plan(drawn, unlabelled, settings, wanted)
+
+
+def _distinct(
+    candidates: list[Candidate], unlabelled: list[tuple[str, str]]
+) -> tuple[list[Candidate], list[tuple[str, str]]]:
+    """All but the files whose printable origin another file has, which go to what is left out.
+
+    candidates: sorted by origin, by which everything that is said of a file is found.
+    """
+    alike = {one.origin for one, other in pairwise(candidates) if one.origin == other.origin}
+    reason = "two names that print alike; rename one"
+    unlabelled = unlabelled + [(c.origin, reason) for c in candidates if c.origin in alike]
+    return [c for c in candidates if c.origin not in alike], sorted(unlabelled)
 
 
 def again(settings: dict, file: Path) -> Plan:
