@@ -22,7 +22,7 @@ def raising(error: BaseException):
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (UserError("a\nb\x1b[31m\udcff"), 2, "x: a\\x0ab\\x1b[31m\\udcff\n"),
+        (UserError("a\nb\x1b[31m\udcff"), 2, "x: a\\x0ab\\x1b[31m\\xff\n"),
         (KeyboardInterrupt("stopped"), 130, "x: stopped\n"),
         (KeyboardInterrupt(), 130, "x: interrupted; the same command goes on\n"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),
