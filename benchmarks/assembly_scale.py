@@ -18,7 +18,7 @@ measures, on all cores of this machine:
 
 A full disk is played by the shell's limit on the size of a file, which the journal meets in the
 middle: assembly has to stop with one line, and goes on once the limit is gone.
-Pictures are drawn from seeds and removed afterwards; 150,000 need about 7 GB for a while.
+Pictures are drawn from seeds and removed afterwards; 150,000 need about 15 GB for a while.
 Writes results/assembly-scale.json.
 """
 
@@ -142,8 +142,6 @@ def bare(folder: Path, out: Path | None = None) -> tuple[float, float]:
     seconds = time.monotonic() - start
     for process in multiprocessing.active_children():
         process.join()  # what it used is known only now
-    if out:
-        shutil.rmtree(out)
     return seconds, _cpu() - before
 
 
@@ -248,6 +246,7 @@ def measure(count: int, scratch: Path) -> dict:
     print(f"{count}: drawn in {time.monotonic() - start:.0f} s", flush=True)
     limits = {"in memory": bare(folder), "to disk": bare(folder, scratch / "bare")}
     whole = assemble(folder, out)
+    shutil.rmtree(scratch / "bare")  # not before: ext4 passes over inodes that were freed lately
     row = {
         "images": count, "inputs": inputs, "workers": workers_for(inputs),
         "seconds": round(whole["seconds"], 1), "cpu_seconds": round(whole["cpu"], 1),

@@ -19,6 +19,7 @@ is linear in n is the larger.
 """
 
 import functools
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -180,18 +181,22 @@ def exact_duplicates(table: pd.DataFrame) -> pd.Series:
     Rows are equal if their matched JPEGs are, which follows from equal files and equal pixels. Of
     equal rows of one label the first stays; equal rows of both labels all go.
     """
-    reasons = pd.Series("", index=table.index, dtype=object)
-    for _, rows in table[table.duplicated("sha256", keep=False)].groupby("sha256"):
-        if rows["label"].nunique() > 1:
-            for row in rows.itertuples():
-                other = rows[rows["label"] != row.label].iloc[0]
-                reasons[row.Index] = f"both labels: same image as {other['origin']}"
-        else:
-            first = rows.iloc[0]
-            for row in rows.iloc[1:].itertuples():
-                same = "file" if row.original == first["original"] else "image"
-                reasons[row.Index] = f"duplicate: same {same} as {first['origin']}"
-    return reasons
+    equal = table[table.duplicated("sha256", keep=False)]
+    alike: dict[str, list] = defaultdict(list)
+    for row in equal[["sha256", "label", "origin", "original"]].itertuples():
+        alike[row.sha256].append(row)
+    reasons = {}
+    for rows in alike.values():
+        first, of_label = rows[0], {row.label: row for row in reversed(rows)}
+        for row in rows:
+            others = [other for label, other in of_label.items() if label != row.label]
+            if others:
+                reasons[row.Index] = f"both labels: same image as {others[0].origin}"
+            elif row is not first:
+                same = "file" if row.original == first.original else "image"
+                reasons[row.Index] = f"duplicate: same {same} as {first.origin}"
+    of_each = [reasons.get(index, "") for index in table.index]
+    return pd.Series(of_each, index=table.index, dtype=object)
 
 
 def links(table: pd.DataFrame, thumbnails: Path, workers: int = 1) -> np.ndarray:
@@ -231,8 +236,11 @@ def group_names(original: pd.Series, pairs: np.ndarray) -> pd.Series:
     Its name comes from the content of its members (`original`: SHA-256 of the original file), so it
     does not depend on what else was assembled. The index is 0..N-1.
     """
-    component = pd.Series(components(len(original), pairs), index=original.index)
-    return "g" + original.groupby(component).transform("min").str[:16]
+    component = components(len(original), pairs).tolist()
+    least: dict[int, str] = {}
+    for number, sha256 in zip(component, original.tolist(), strict=True):
+        least[number] = min(sha256, least.get(number, sha256))
+    return pd.Series(["g" + least[number][:16] for number in component], index=original.index)
 
 
 def _chained(keys: pd.Series) -> np.ndarray:

@@ -7,6 +7,7 @@ inputs nor an interruption shows in the result.
 import base64
 import functools
 import math
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -122,9 +123,13 @@ def _column(name: str, values: list) -> np.ndarray:
 
 def _remove_unlisted(out: Path, listed: set[str]) -> None:
     """Removes the images of dropped inputs, and what a crash left half-written."""
-    for path in (*out.glob("images/*/*"), *out.glob("images/*/.*"), *out.glob(".*.tmp")):
-        if path.relative_to(out).as_posix() not in listed:
-            path.unlink(missing_ok=True)
+    for half in out.glob(".*.tmp"):
+        half.unlink(missing_ok=True)
+    for folder in out.glob("images/*"):
+        with os.scandir(folder) as entries:  # a Path takes ten times as long, and there are many
+            for entry in entries:
+                if f"images/{folder.name}/{entry.name}" not in listed:
+                    Path(entry.path).unlink(missing_ok=True)
 
 
 def _card(recipe: Recipe, kept: pd.DataFrame, rejected: pd.DataFrame, about: dict) -> str:
