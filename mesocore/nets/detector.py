@@ -5,6 +5,7 @@ validation metrics, manifest hash, preparation, threshold, temperature), `traine
 files it saw) and what training needs to resume. No file here is a pickle, and none is ever loaded.
 """
 
+import contextlib
 import io
 import math
 from dataclasses import dataclass, field, replace
@@ -75,10 +76,10 @@ class Detector:
 
 
 def _finite(name: str, value: object) -> float:
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    if not real or not math.isfinite(value):
-        raise UserError(f"the {name} {value!r} is no finite number")
-    return value
+    with contextlib.suppress(OverflowError):  # of whole numbers beyond any float
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    raise UserError(one_line(f"the {name} {value!r} is no finite number", 100))
 
 
 def check_scores(logits: np.ndarray) -> np.ndarray:
@@ -153,7 +154,7 @@ def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
             about,
             _trained_on(folder),
         )
-    except (ValueError, LookupError, TypeError, RuntimeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(f"{folder} is damaged ({one_line(error)}); train again") from error
     except UserError as error:
         raise UserError(str(error) if str(folder) in str(error) else f"{folder}: {error}") from None

@@ -29,6 +29,7 @@ DEEPEST = 16  # groups within groups; Keras needs five
 SECONDS = 15  # for what takes half a second
 MEMORY = 512 << 20  # bytes, beside what the process has at its start
 ATTRIBUTES = ("model_config", "layer_names", "name")  # all that is read of a group's
+START = "from mesocore.nets import hdf5; hdf5.serve()"  # what the process runs
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _REFUSED = 3  # the exit status with a reason
 
@@ -53,11 +54,10 @@ def read(data: bytes) -> Group:
     Raises `UserError` with a reason that does not name the file.
     """
     # the path is set before anything is imported, so that the same modules are found as here
-    start = (f"import sys; sys.path[:] = {list(map(str, sys.path))}; "
-             "from mesocore.nets import hdf5; hdf5.serve()")  # fmt: skip
+    path = f"import sys; sys.path[:] = {list(map(str, sys.path))}; "
     try:
         done = subprocess.run(
-            [sys.executable, "-c", start], input=data, capture_output=True, timeout=SECONDS,
+            [sys.executable, "-c", path + START], input=data, capture_output=True, timeout=SECONDS,
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -40,7 +40,7 @@ def activation(layer: Layer) -> nn.Module:
             kind = snake_case(given["class_name"])
             return _module(Layer(kind, layer.name, config=given["config"]))
         given = given["config"]
-    given = given or "linear"
+    given = "linear" if given is None else given
     if given not in BY_NAME:
         raise _unknown(given, layer.name)
     return BY_NAME[given]()
@@ -86,7 +86,10 @@ def output_units(layer: Layer, after: list[nn.Module]) -> int:
     Raises `UserError` for another output.
     """
     units = layer.config.get("units")
-    if (units, [type(m) for m in after]) in ((1, [nn.Sigmoid]), (2, [nn.Softmax])):
+    if type(units) is int and (units, [type(m) for m in after]) in (
+        (1, [nn.Sigmoid]),
+        (2, [nn.Softmax]),
+    ):
         return units
     what = " then ".join(type(m).__name__.lower() for m in after) or "no activation"
     raise UserError(f"ends in {units} units with {what}; readable are one with sigmoid and two "

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mesocore.core.errors import UserError
+from mesocore.core.errors import UserError, one_line
 from mesocore.core.tensor_files import open_tensors
 
 _TYPES = {torch.float32: "F32", torch.int64: "I64"}  # of networks here, as safetensors says them
@@ -45,9 +45,12 @@ def load_weights(model: nn.Module, path: Path, size: int) -> None:
         if narrower:
             with torch.inference_mode():  # do the widths meet?
                 model(torch.zeros(1, 3, size, size, dtype=torch.uint8))
-    except (UserError, RuntimeError, ValueError) as error:
-        reason = str(error).split("\n")[-1].strip()  # PyTorch lists what does not fit, line by line
-        raise UserError(f"{path}: {reason}") from error
+    except UserError as reason:
+        raise UserError(f"{path}: {reason}") from None
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{path} holds layers that do not fit together ({one_line(error)})"
+        ) from error
 
 
 def check_weights(model: nn.Module) -> None:
@@ -90,7 +93,7 @@ def fit_widths(model: nn.Module, state: dict[str, Tensor]) -> None:
 def _check_names(path: Path, names: set[str], wanted: set[str]) -> None:
     for what, found in (("lacks", wanted - names), ("holds, beyond the network,", names - wanted)):
         if found:
-            listed = ", ".join(name[:80] for name in sorted(found)[:_NAMED])
+            listed = ", ".join(one_line(name, 80) for name in sorted(found)[:_NAMED])
             more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
             raise UserError(f"{path} {what} {listed}{more}")
 

@@ -214,19 +214,19 @@ def _explained(config: TrainConfig, out: Path, rows: list[dict]) -> Iterator[Non
 def initial_model(config: TrainConfig) -> tuple[nn.Module, str | None]:
     """The model before its first step, and the hash of the weights that it was given, if any."""
     model = build(config.model, config.size)
-    for module in model.modules():
-        if config.dropout is not None and isinstance(module, nn.Dropout):
-            module.p = config.dropout
     init_sha256 = None
     if config.init is not None:
         before = load_detector(config.init)
-        _check_start(config, before)
+        _check_start(config, before, model)
         model.load_state_dict(before.model.state_dict())
         init_sha256 = before.description["weights_sha256"]
+    for module in model.modules():
+        if config.dropout is not None and isinstance(module, nn.Dropout):
+            module.p = config.dropout
     return config.hook().start(model, config.size), init_sha256
 
 
-def _check_start(config: TrainConfig, before: Detector) -> None:
+def _check_start(config: TrainConfig, before: Detector, model: nn.Module) -> None:
     found = before.description["config"]
     if (found["model"], before.size) != (config.model, config.size):
         raise UserError(
@@ -234,6 +234,9 @@ def _check_start(config: TrainConfig, before: Detector) -> None:
             f"a {config.model} for {config.size} px"
         )
     config.hook().check_start(config.init, found)
+    if str(before.model) != str(model):  # widths, and activations of Keras
+        raise UserError(f"{config.init} holds a {config.model} with other layers than those that "
+                        "are trained here; leave init out")  # fmt: skip
 
 
 def _validate(trainer: loop.Trainer, data: dataset.FaceSet) -> tuple[dict, dict]:
