@@ -126,7 +126,7 @@ def test_ci_runs_the_whole_suite_and_needs_no_input():
 
 
 def test_all_that_the_package_reads_is_in_its_wheel():
-    """A recipe or weights beside the code, which no pattern of pyproject.toml names, is left out."""
+    """A file beside the code that no pattern of pyproject.toml names would be left out."""
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     packed = {file for package, globs in patterns["package-data"].items() for pattern in globs
               for file in (ROOT / package.replace(".", "/")).glob(pattern)}  # fmt: skip
