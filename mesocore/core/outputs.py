@@ -53,15 +53,14 @@ def check_folder(option: str, path: Path) -> None:
     if len(os.fsencode(path.name)) > LONGEST:
         raise UserError(f"{option}: a name of over {LONGEST} bytes; name another folder")
     try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        if path.is_symlink():
-            raise UserError(f"{option} {path} is a link to nothing; name another folder") from None
+        if os.path.lexists(path):
+            if not stat.S_ISDIR(os.stat(path).st_mode):
+                raise UserError(f"{option} {path} is no folder; name another")
+            return  # what is complete may be read-only
+        around = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+        tempfile.TemporaryFile(dir=around).close()
     except OSError as error:
         raise UserError(f"{option} {path}: {_reason(error)}; name another folder") from None
-    else:
-        if not stat.S_ISDIR(mode):
-            raise UserError(f"{option} {path} is no folder; name another")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Where outputs go: through links, into pipes, devices and stdout, and over nothing that is read."""
+"""Where outputs go: through links, into pipes, devices, stdout; and over nothing that is read."""
 
 import json
 import os
@@ -116,7 +116,7 @@ def test_two_outputs_are_two_files(tmp_path):
     ("name", "said"),
     [("n" * 201, "200 bytes"), ("é" * 101, "200 bytes"), ("\udcff", "not UTF-8"),
      ("file", "no folder"), ("file/x", "not a directory"), ("loop", "too many levels"),
-     ("astray", "link to nothing")],
+     ("astray", "no such file")],
 )  # fmt: skip
 def test_a_folder_that_cannot_be_made_is_said_before(name, said, tmp_path):
     (tmp_path / "file").write_text("old")

@@ -275,3 +275,12 @@ def test_an_edit_of_a_broken_photograph_is_rejected(published, tmp_path):
     broken = plan.replace(edit, path=str(bad))
     record = convert.convert_file(broken, tmp_path, small().preparation)
     assert record["reason"] == "not an image" and "edit" not in record
+
+
+def test_a_recipe_of_the_package_is_found_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert recipe.find("mini.yaml") == recipe.PUBLISHED / "mini.yaml"
+    assert recipe.find("other.yaml") == Path("other.yaml")
+    assert recipe.find("sub/mini.yaml") == Path("sub/mini.yaml")
+    (tmp_path / "mini.yaml").write_text("mine")
+    assert recipe.find("mini.yaml") == Path("mini.yaml")
