@@ -32,6 +32,8 @@ _FIXES = {  # pydantic's kinds of errors: what to write instead
     "tuple_type": "write a list",
     "list_type": "write a list",
     "dict_type": "write keys and values",
+    "greater_than_equal": "write a number from {ge:g}",
+    "less_than_equal": "write a number up to {le:g}",
     "model_type": "write keys and values",
     "dataclass_type": "write keys and values",
 }
@@ -124,7 +126,8 @@ def sentence(error: dict) -> str:
     if error["type"] == "literal_error":
         said = f"write {error['ctx']['expected'].replace(chr(39), '')}"
     elif error["type"] != "value_error":
-        said = _FIXES.get(error["type"], said[0].lower() + said[1:])
+        fix = _FIXES.get(error["type"])
+        said = fix.format(**error.get("ctx", {})) if fix else said[0].lower() + said[1:]
     return f"{place} is {_SHORT.repr(error['input'])}; {said}"
 
 

@@ -34,6 +34,7 @@ from scipy.fftpack import dct
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from mesocore.core.errors import UserError
 from mesocore.core.parallel import in_parallel
 
 MAX_DISTANCE = 10
@@ -200,7 +201,15 @@ def _batches(items: Sequence, size: int) -> Iterator[tuple[int, Sequence]]:
 
 def _look(batch: tuple[int, list[str | Path]]) -> tuple[int, bytes]:
     start, files = batch
-    return start, b"".join(thumbnail(Path(file).read_bytes()).tobytes() for file in files)
+    return start, b"".join(_look_at(Path(file)).tobytes() for file in files)
+
+
+def _look_at(file: Path) -> np.ndarray:
+    try:
+        return thumbnail(file.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{file} is damaged ({error}); remove it, and the same command makes it "
+                        "anew") from None  # fmt: skip
 
 
 def _alike(batch: tuple[int, np.ndarray], store: Path) -> tuple[int, np.ndarray]:
