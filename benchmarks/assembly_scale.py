@@ -167,7 +167,7 @@ def _pss(group: int) -> float:
     total = 0.0
     for process in _processes(group):
         try:
-            rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+            rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8")
         except OSError:
             continue
         total += sum(int(line.split()[1]) for line in rollup.splitlines() if line[:4] == "Pss:")

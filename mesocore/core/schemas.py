@@ -32,6 +32,8 @@ _FIXES = {  # pydantic's kinds of errors: what to write instead
     "tuple_type": "write a list",
     "list_type": "write a list",
     "dict_type": "write keys and values",
+    "greater_than_equal": "write a number from {ge:g}",
+    "less_than_equal": "write a number up to {le:g}",
     "model_type": "write keys and values",
     "dataclass_type": "write keys and values",
 }
@@ -119,12 +121,15 @@ def key(error: dict) -> str:
 def sentence(error: dict) -> str:
     """One of pydantic's findings in the words of a `UserError`: key, value, and what to write."""
     place, said = key(error) or "the whole", error["msg"].removeprefix("Value error, ")
+    if error["type"] == "json_invalid":
+        return f"is no whole JSON ({error['ctx']['error']})"
     if error["type"] == "missing":
         return f"{place} is missing"
     if error["type"] == "literal_error":
         said = f"write {error['ctx']['expected'].replace(chr(39), '')}"
     elif error["type"] != "value_error":
-        said = _FIXES.get(error["type"], said[0].lower() + said[1:])
+        fix = _FIXES.get(error["type"])
+        said = fix.format(**error.get("ctx", {})) if fix else said[0].lower() + said[1:]
     return f"{place} is {_SHORT.repr(error['input'])}; {said}"
 
 
@@ -160,10 +165,18 @@ NUMBER = Column(_is_number, "write a number", float)
 FLAG = Column(("True", "False").__contains__, "write True or False", bool)
 
 
-def read_table(path: Path, columns: Mapping[str, Column], fix: str) -> pd.DataFrame:
-    """A CSV table in UTF-8 with at least these columns. Further ones are text, as they stand."""
+def read_table(
+    path: Path, columns: Mapping[str, Column], fix: str, ours: bool = False
+) -> pd.DataFrame:
+    """A CSV table in UTF-8 with at least these columns. Further ones are text, as they stand.
+
+    `ours`: its last row ends in a newline, as all that we write do, or it was cut.
+    """
     try:
-        table = _parsed(Path(path).read_bytes())
+        data = Path(path).read_bytes()
+        if ours and not data.endswith(b"\n"):
+            raise ValueError("its last row was cut")
+        table = _parsed(data)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {(error.strerror or 'error').lower()}; {fix}"
                         ) from None  # fmt: skip
@@ -185,23 +198,19 @@ def read_table(path: Path, columns: Mapping[str, Column], fix: str) -> pd.DataFr
 
 
 def _parsed(data: bytes) -> pd.DataFrame:
-    """All cells as text. Raises `ValueError` for what is no table, rows of other lengths included.
+    """All cells as text; those that a row lacks are "". Raises `ValueError` for what is no table.
 
-    A sheet's program may have put a byte order mark before it.
+    A spreadsheet program may have put a byte order mark before it.
     """
     if b"\0" in data:
         raise ValueError("zero bytes")
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # longer rows than the header
         try:
-            table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False,
+            return pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False,
                                 index_col=False, encoding="utf-8-sig")  # fmt: skip
         except pd.errors.ParserWarning as warning:
             raise ValueError(str(warning)) from None
-    short = table.isna().any(axis=1)  # an empty cell is "": nothing is known of these
-    if short.any():
-        raise ValueError(f"row {int(short.to_numpy().argmax()) + 1} is too short")
-    return table
 
 
 def _one_line(error: Exception) -> str:

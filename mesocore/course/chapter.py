@@ -102,7 +102,7 @@ class Chapter:
         if not file.is_file():
             raise UserError(f"{file} is missing; get it back with git checkout, or set MESO_HOME "
                             "to a checkout of the course")  # fmt: skip
-        return json.loads(file.read_text())
+        return json.loads(file.read_text(encoding="utf-8"))
 
     def record(self, values: dict) -> Path:
         """Writes what the chapter found to results/TIER/NN.json, without paths of this machine."""

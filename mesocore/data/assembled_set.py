@@ -203,7 +203,7 @@ class AssembledSet:
         return cls(folder)
 
     def _table(self, name: str) -> pd.DataFrame:
-        return read_table(self.folder / name, _TABLES[name], self._fix)
+        return read_table(self.folder / name, _TABLES[name], self._fix, ours=True)
 
 
 def file_ids(sha256: Iterable[str]) -> np.ndarray:

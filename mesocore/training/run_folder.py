@@ -104,7 +104,7 @@ def history(out: Path) -> list[dict]:
     if not file.exists():
         return []
     numbers = dict.fromkeys(Epoch.__annotations__, NUMBER) | {"epoch": WHOLE}
-    rows = read_table(file, numbers, _FIX)[list(numbers)].to_dict("records")
+    rows = read_table(file, numbers, _FIX, ours=True)[list(numbers)].to_dict("records")
     return _numbered(file, rows)
 
 

@@ -7,7 +7,7 @@ below are its schema, checked by pydantic; a mistake is reported with the file a
 
 import hashlib
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from mesocore.core import schemas
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.data.assembled_set import LABELS, SPLITS
@@ -34,7 +35,7 @@ PUBLISHED = Path(__file__).parents[1] / "recipes"  # that come with the package
 
 
 def _inside(path: str) -> str:
-    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+    if not schemas.is_inside(path):
         raise ValueError("write a path inside the collection")
     return path
 
@@ -138,7 +139,7 @@ class Collection(_Part):
     folders: tuple[Place, ...]
     quota: Annotated[dict[Label, Count], AfterValidator(_both_labels)]
     fakes: Text = ""
-    index: tuple[Text, ...] = ()
+    index: tuple[Inside, ...] = ()
     index_root: Inside = "."
     sha256: Annotated[Text, AfterValidator(_checksum)] = ""
 
@@ -265,32 +266,14 @@ def _named(name: object, values: object, file: str) -> object:
     return values | {"name": str(name)}
 
 
-FIXES = {  # pydantic's kinds of errors: what to write instead
-    "string_type": "write a text",
-    "int_type": "write a whole number from 0",
-    "float_type": "write a number",
-    "greater_than_equal": "write a number from 0",
-    "less_than": "write a smaller number",
-    "tuple_type": "write a list",
-    "dict_type": "write keys and values",
-    "model_type": "write keys and values",
-    "literal_error": "write real or fake",
-}
-
-
 def _sentence(error: dict) -> str:
     """pydantic's first finding as a key, what is wrong with it, and what to write."""
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
-    key = key.lstrip(".")
-    said, given = error["msg"].removeprefix("Value error, "), f"{error['input']!r:.100}"
+    key, said = schemas.key(error), error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{key} is missing; add it, {EXAMPLE}"
     if error["type"] == "extra_forbidden":
         return f"{key} is no key of a recipe; correct or remove it, {EXAMPLE}"
-    if error["type"] != "value_error":
-        fix = FIXES.get(error["type"], said[0].lower() + said[1:])
-        return f"{key.removesuffix('.[key]')} is {given}; {fix}"
-    if isinstance(error["input"], str):
-        return f"{key} is {given}; {said}"
+    if error["type"] != "value_error" or isinstance(error["input"], str):
+        return schemas.sentence(error)
     joint = " " if said.startswith(("does not", "needs", "names")) else "."
     return f"{key}{joint}{said}" if key else said

@@ -95,7 +95,7 @@ def train(photographs: np.ndarray, out: Path, config: GanConfig, save_every: int
         if (step + 1) % save_every == 0 or step + 1 == total:
             write_bytes(out / STATE, players.state(step + 1))
             seconds, clock = time.monotonic() - clock, time.monotonic()
-            with (out / LOG).open("a") as log:
+            with (out / LOG).open("a", encoding="utf-8") as log:
                 print(step + 1, *(f"{value:.4f}" for value in losses), f"{seconds:.1f}",
                       sep=",", file=log)  # fmt: skip
     return out / STATE
