@@ -10,7 +10,7 @@ from experiments.measure import errors, gap, generator_distance, parity, retouch
 from experiments.records import COMMANDS
 from experiments.runner import Command, Experiment
 from experiments.scale import Scale
-from mesocore.core import exits
+from mesocore.core import terminal
 from mesocore.core.errors import UserError
 from mesocore.core.ranges import COUNT
 
@@ -83,7 +83,7 @@ def listing() -> str:
 
 def main(words: Sequence[str]) -> int:
     """Runs the command; returns its exit status."""
-    return exits.run("experiments", lambda: _run(parse(words)))
+    return terminal.run("experiments", lambda: _run(parse(words)))
 
 
 def _run(given: argparse.Namespace) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from mesocore import options
-from mesocore.core import exits, outputs, terminal
+from mesocore.core import outputs, terminal
 from mesocore.core.errors import UserError
 from mesocore.core.ranges import COUNT, SEED, SHARE, Range
 from mesocore.core.terminal import say as print
@@ -22,7 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Face-forgery detection with MesoNet. MESO_THREADS sets the thread count (default 2). "
-    + exits.STATUSES,
+    + terminal.STATUSES,
 )
 SPLIT = "0.7/0.1/0.2"
 
@@ -32,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     `arguments`: those after `mesocore`; of this process unless given.
     """
-    return exits.run("mesocore", lambda: _command(sys.argv[1:] if arguments is None else arguments))
+    return terminal.run(
+        "mesocore", lambda: _command(sys.argv[1:] if arguments is None else arguments)
+    )
 
 
 def _command(arguments: list[str]) -> int:

@@ -15,5 +15,5 @@ __getattr__, __dir__ = exports(
     runtime=["progress", "setup"],
     samples=[],
     schemas=[],
-    training_state=[],
+    tensor_files=[],
 )

@@ -14,13 +14,15 @@ import reprlib
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from mesocore.core.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LARGEST = 2**63  # no number of ours is as large, and most libraries end here
 _DIGITS = 20
@@ -167,7 +169,7 @@ FLAG = Column(("True", "False").__contains__, "write True or False", bool)
 
 def read_table(
     path: Path, columns: Mapping[str, Column], fix: str, ours: bool = False
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """A CSV table in UTF-8 with at least these columns. Further ones are text, as they stand.
 
     `ours`: its last row ends in a newline, as all that we write do, or it was cut.
@@ -197,11 +199,13 @@ def read_table(
     return table
 
 
-def _parsed(data: bytes) -> pd.DataFrame:
+def _parsed(data: bytes) -> "pd.DataFrame":
     """All cells as text; those that a row lacks are "". Raises `ValueError` for what is no table.
 
     A spreadsheet program may have put a byte order mark before it.
     """
+    import pandas as pd  # late: a verdict on a photograph needs no table
+
     if b"\0" in data:
         raise ValueError("zero bytes")
     with warnings.catch_warnings():

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from mesocore.core import training_state
+from mesocore.core import tensor_files
 from mesocore.core.errors import UserError
 from mesocore.core.files import check_free, write_bytes, write_json, write_text
 from mesocore.core.schemas import NUMBER, WHOLE, Sha256, Share, read_json, read_table
@@ -98,7 +98,7 @@ def history(out: Path) -> list[dict]:
     By its state, or, where only results were kept, by `history.csv`.
     """
     if (out / STATE).exists():
-        about = training_state.read_about(out / STATE, About, _FIX)
+        about = tensor_files.read_about(out / STATE, About, _FIX)
         return _numbered(out / STATE, about["history"])
     file = out / HISTORY
     if not file.exists():
@@ -119,21 +119,21 @@ def save_state(out: Path, trainer: Trainer, rows: list[dict]) -> None:
     about: About = {"history": rows}
     if trainer.accelerator.scaler is not None:
         about["scaler"] = trainer.accelerator.scaler.state_dict()
-    tensors = training_state.collect(_parts(trainer))
-    write_bytes(out / STATE, training_state.to_bytes(tensors, about))
+    tensors = tensor_files.collect(_parts(trainer))
+    write_bytes(out / STATE, tensor_files.to_bytes(tensors, about))
 
 
 def restore(out: Path, trainer: Trainer) -> list[dict]:
     """Puts the saved state into `trainer` and returns the history, empty if no epoch had ended."""
     if not (out / STATE).exists():
         return []
-    tensors, about = training_state.read(out / STATE, About, _FIX)
+    tensors, about = tensor_files.read(out / STATE, About, _FIX)
     try:
-        training_state.put_back(_parts(trainer), tensors)
+        tensor_files.put_back(_parts(trainer), tensors)
         if trainer.accelerator.scaler is not None:
             trainer.accelerator.scaler.load_state_dict(about["scaler"])
     except (ValueError, LookupError) as error:
-        raise training_state.damaged(out / STATE, error, _FIX) from None
+        raise tensor_files.damaged(out / STATE, error, _FIX) from None
     return _numbered(out / STATE, about["history"])
 
 

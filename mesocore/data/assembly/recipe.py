@@ -7,7 +7,7 @@ below are its schema, checked by pydantic; a mistake is reported with the file a
 
 import hashlib
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
 from pydantic import (

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mesocore.core import training_state
+from mesocore.core import tensor_files
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_bytes, write_json
 from mesocore.core.runtime import progress, reseed, setup
@@ -119,7 +119,7 @@ def _same_settings(out: Path, before: dict, now: dict, done: int) -> None:
 
 def load_average(path: Path) -> Generator:
     """The averaged generator of a training state."""
-    tensors, _ = training_state.read(path, dict[str, object], _FIX)
+    tensors, _ = tensor_files.read(path, dict[str, object], _FIX)
     generator = Generator()
     prefix = "average."
     generator.load_state_dict(
@@ -233,19 +233,19 @@ class Players:
 
     def state(self, steps: int) -> bytes:
         more = {"steps": torch.tensor(steps), "moments": self.moments}
-        return training_state.to_bytes(training_state.collect(self.parts()) | more)
+        return tensor_files.to_bytes(tensor_files.collect(self.parts()) | more)
 
     def restore(self, path: Path) -> int:
         """Puts a saved state back; returns the steps done, 0 if there is none."""
         if not path.exists():
             return 0
-        tensors, _ = training_state.read(path, dict[str, object], _FIX)
+        tensors, _ = tensor_files.read(path, dict[str, object], _FIX)
         try:
-            training_state.put_back(self.parts(), tensors)
+            tensor_files.put_back(self.parts(), tensors)
             self.moments = tensors["moments"]
             return int(tensors["steps"])
         except (ValueError, LookupError, RuntimeError) as error:
-            raise training_state.damaged(path, error, _FIX) from None
+            raise tensor_files.damaged(path, error, _FIX) from None
 
 
 def _where(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float, int, float]:

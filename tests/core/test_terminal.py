@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from mesocore.core import exits
+from mesocore.core import terminal
 from mesocore.core.errors import UserError
 
 
@@ -31,18 +31,18 @@ def raising(error: BaseException):
     ],
 )
 def test_what_stops_a_command_is_a_status_and_a_line(error, status, said, capsys):
-    assert exits.run("x", raising(error)) == status
+    assert terminal.run("x", raising(error)) == status
     assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 def test_a_full_disk_is_named(number, capsys):
-    assert exits.run("x", raising(OSError(number, "full", "/a/f"))) == 2
+    assert terminal.run("x", raising(OSError(number, "full", "/a/f"))) == 2
     assert "/a/f cannot be written: the disk is full; make room" in capsys.readouterr().err
 
 
 def test_a_crash_is_none_of_the_statuses_that_mean_something(capsys):
-    assert exits.run("x", raising(ZeroDivisionError("by zero"))) == 70
+    assert terminal.run("x", raising(ZeroDivisionError("by zero"))) == 70
     said = capsys.readouterr().err
     assert "ZeroDivisionError: by zero" in said and said.endswith("report what stands above\n")
 
@@ -53,10 +53,12 @@ def test_a_thread_that_meets_a_full_disk_prints_no_traceback(capsys):
         thread.start()
         thread.join()
 
-    assert exits.run("x", command) == 0 and capsys.readouterr().err == ""
+    assert terminal.run("x", command) == 0 and capsys.readouterr().err == ""
 
 
-PRINTS = "import sys; from mesocore.core import exits; sys.exit(exits.run('x', lambda: print({})))"
+PRINTS = (
+    "import sys; from mesocore.core import terminal; sys.exit(terminal.run('x', lambda: print({})))"
+)
 
 
 @pytest.mark.parametrize("text", ["'short'", "'long' * 100_000"])
