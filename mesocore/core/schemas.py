@@ -17,9 +17,18 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    with_config,
+)
+from typing_extensions import TypedDict
 
 from mesocore.core.errors import UserError
+from mesocore.core.images import Preparation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +40,7 @@ _FIXES = {  # pydantic's kinds of errors: what to write instead
     "int_type": "write a whole number",
     "float_type": "write a number",
     "bool_type": "write true or false",
+    "extra_forbidden": "no key that is known here",
     "tuple_type": "write a list",
     "list_type": "write a list",
     "dict_type": "write keys and values",
@@ -59,6 +69,22 @@ Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Inside = Annotated[str, AfterValidator(_inside)]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class _Preparation(TypedDict):
+    size: int
+    fit: str
+    resample: str
+    quality: int | None
+
+
+def _prepares(values: dict) -> dict:
+    Preparation.from_dict(values)  # raises ValueError
+    return values
+
+
+PreparationDict = Annotated[_Preparation, AfterValidator(_prepares)]  # of Preparation.to_dict
 
 
 def read_text(path: Path, fix: str) -> str:

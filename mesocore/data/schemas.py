@@ -10,7 +10,6 @@ from typing import Annotated, Literal, NotRequired  # pydantic wants these befor
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from mesocore.core.images import Preparation
 from mesocore.core.schemas import (
     FLAG,
     NAME,
@@ -22,6 +21,7 @@ from mesocore.core.schemas import (
     Column,
     Count,
     Inside,
+    PreparationDict,
     Sha256,
     Share,
     one_of,
@@ -59,7 +59,7 @@ class RecipeText(TypedDict):
 class Settings(TypedDict):
     """What decides every byte of a set (`plan.Plan.settings`)."""
 
-    preparation: Preparation
+    preparation: PreparationDict
     split: tuple[Share, Share, Share]
     seed: int
     sources: Annotated[dict[Name, Name], Field(min_length=1)]

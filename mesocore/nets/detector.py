@@ -135,7 +135,8 @@ def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
     if not path.exists():
         raise UserError(f"{path}: no such run or weight file")
     if not (weights.is_file() and description.is_file()):
-        raise UserError(f"{folder} holds no trained model ({WEIGHTS} and {DESCRIPTION})")
+        raise UserError(f"{folder} holds no trained model ({WEIGHTS} and {DESCRIPTION}); if it is "
+                        "a run, mesocore train with --resume makes them")  # fmt: skip
     if fake_class is not None:
         raise UserError(f"{path} is a run of mesocore, whose output is P(fake); leave out the fake "
                         "class (--fake-class), which is for Keras files")  # fmt: skip
@@ -143,7 +144,8 @@ def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
         about = read_json(description, Description, "restore the file, or train again")
         model = build(about["config"]["model"], about["config"]["size"])
         if sha256_file(weights) != about["weights_sha256"]:
-            raise UserError(f"{folder}: interrupted while saving; run mesocore train with --resume")
+            raise UserError(f"{weights}: interrupted while saving, or damaged; run mesocore train "
+                            "with --resume")  # fmt: skip
         load_weights(model, weights, about["config"]["size"])
         return Detector(
             model.eval(),

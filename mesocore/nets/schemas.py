@@ -2,11 +2,16 @@
 
 from typing import Annotated, NotRequired  # pydantic wants these before Python 3.12
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
-from mesocore.core.images import Preparation
-from mesocore.core.schemas import Count, Sha256, Share
+from mesocore.core.schemas import Count, PreparationDict, Sha256, Share
+
+
+def _seed(value: object) -> object:
+    if not (isinstance(value, str) or type(value) is int and value >= 0):
+        raise ValueError("write a whole number from 0")
+    return value
 
 
 class Config(TypedDict):
@@ -15,7 +20,7 @@ class Config(TypedDict):
 
     model: Annotated[str, Field(min_length=1)]
     size: Annotated[int, Field(ge=16, le=4096)]
-    seed: Count | str
+    seed: Annotated[object, AfterValidator(_seed)]
     data: str
     manifest_sha256: Sha256
     prune: NotRequired[Share]
@@ -44,6 +49,6 @@ class Description(TypedDict):
     threshold: Share
     temperature: Annotated[float, Field(gt=0)]
     threshold_from: str
-    preparation: Preparation
+    preparation: PreparationDict
     environment: Hardware
     weights_sha256: Sha256

@@ -60,7 +60,7 @@ def check(out: Path, settings: dict, defaults: dict, resume: bool) -> None:
         return
     if not resume:
         raise UserError(f"{out} holds a run; add --resume to go on, or choose another --out")
-    before = defaults | read_json(config, dict[str, str | int | float | bool | None], _FIX)
+    before = defaults | read_json(config, dict[str, object], _FIX)
     changed = [k for k in settings if k not in MOVED and before.get(k) != settings[k]]
     if changed:
         was = ", ".join(f"{key} {before.get(key)!r} -> {settings[key]!r}" for key in changed)
