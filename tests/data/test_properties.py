@@ -156,8 +156,9 @@ NAMES = WORDS.filter(bool)
     ),
     rejected=_table(REJECTED, 0),
     originals=_table(
-        ORIGINALS, 1, origin=NAMES, bytes=SIZES, width=SIZES, height=SIZES, progressive=FLAGS, exif=FLAGS,
-        icc=FLAGS, quantisation=st.floats(0, 255), original=st.sampled_from(["0" * 64, "f" * 64]),
+        ORIGINALS, 1, bytes=SIZES, width=SIZES, height=SIZES, progressive=FLAGS, exif=FLAGS,
+        icc=FLAGS, quantisation=st.floats(0, 255), origin=NAMES,
+        original=st.sampled_from(["0" * 64, "f" * 64]),
     ),
 )  # fmt: skip
 def test_a_set_gives_back_the_text_that_was_written(tmp_path, manifest, rejected, originals):
