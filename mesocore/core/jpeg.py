@@ -15,7 +15,9 @@ from mesocore.core.errors import BadImage
 
 MAX_SCANS = 50  # a progressive file of libjpeg has 10; each costs a pass over all coefficients
 _SOI, _EOI, _SOS, _COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
-_PROGRESSIVE = 0xC2
+_PROGRESSIVE, _TABLES = 0xC2, 0xC4
+_AC = 0x10  # of a table's number, if it codes coefficients but the first of a block
+_HOLE = bytes(64)
 _JFIF, _ADOBE = 0xE0, 0xEE  # application segments that say which colours are meant
 _APPLICATION = range(0xE0, 0xF0)
 # what is neither a stuffed 0xFF, nor filling, nor a restart
@@ -34,6 +36,8 @@ def decode(data: bytes, colours: str) -> np.ndarray:
     """
     if _scans(data) > MAX_SCANS:
         raise BadImage(f"too much work: a JPEG of more than {MAX_SCANS} scans")
+    if _has_hole(data):
+        raise BadImage("damaged: zeros in the place of data")
     try:
         return simplejpeg.decode_jpeg(data, colours)
     except ValueError as error:
@@ -57,6 +61,34 @@ def _scans(data: bytes) -> int:
         if scans > MAX_SCANS:
             break
     return scans
+
+
+def _has_hole(data: bytes) -> bool:
+    """True if a baseline scan holds zeros for so long that no encoder can have written them.
+
+    They decode without a warning, as code after code of zeros alone. In a scan of which the table
+    has the end of a block there, they may stand for a plain background; elsewhere for the most
+    frequent coefficient again and again, and no picture is made of that.
+    """
+    if data.find(_HOLE, max(data.find(bytes([0xFF, _SOS])), 0)) < 0:
+        return False
+    shortest, plain, scan_end = {}, True, 0  # the symbol of zeros alone, by table
+    for marker, start, end in _segments(data):
+        if scan_end and not plain and _HOLE in data[scan_end:start]:
+            return True
+        scan_end = 0
+        if marker == _PROGRESSIVE:
+            return False
+        if marker == _TABLES:
+            at = start + 4
+            while at + 17 < end:
+                shortest[data[at]] = data[at + 17]
+                at += 17 + sum(data[at + 1 : at + 17])
+        elif marker == _SOS:
+            used = data[start + 6 : end - 3 : 2]
+            plain = all(shortest.get(_AC | number & 15, 0) == 0 for number in used)
+            scan_end = end
+    return False
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

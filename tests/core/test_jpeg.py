@@ -31,7 +31,7 @@ def cut_and_closed(data: bytes) -> bytes:
 
 def zeroed(data: bytes) -> bytes:
     middle = (scan_of(data) + len(data)) // 2
-    return data[:middle] + bytes(1000) + data[middle + 1000 :]
+    return data[:middle] + bytes(300) + data[middle + 300 :]
 
 
 def lost_sector(data: bytes) -> bytes:
@@ -55,6 +55,16 @@ def bad_bits(data: bytes) -> bytes:
 def test_a_damaged_jpeg_is_refused_by_name(damage, options):
     with pytest.raises(BadImage, match="damaged: "):
         decode(damage(saved(**options)))
+
+
+@pytest.mark.parametrize("optimize", [False, True])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_plain_background_is_no_hole(mode, optimize):
+    plain = Image.new("RGB", (2000, 2000), "white")
+    plain.paste(picture(1, 64), (900, 900))
+    data = saved(image=plain.convert(mode), optimize=optimize)
+    assert (bytes(64) in data) or not optimize  # of one bit a block
+    assert decode(data)[0].size == (2000, 2000)
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
