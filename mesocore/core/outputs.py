@@ -117,6 +117,8 @@ def _check(option: str, path: Path, inputs: list[Path]) -> None:
         raise UserError(f"{option} {path} is no file, pipe or terminal; name another")
     if not place.parent.is_dir():
         raise UserError(f"{option} {path}: there is no folder {place.parent}; make it first")
+    if mode is not None and not mode & 0o222:  # which a rename would not ask, nor root
+        raise UserError(f"{option} {path} is read-only; name another file")
     if mode is not None and _is_read(place, inputs):
         raise UserError(f"{option} {path} is a file that is read; name another")
     tempfile.TemporaryFile(dir=place.parent).close()

@@ -97,6 +97,13 @@ def test_what_is_read_is_not_replaced(tmp_path):
         outputs.check({"--json": data / "a.jpg"}, [data / "a.jpg"])
 
 
+def test_a_file_marked_read_only_is_not_replaced(tmp_path):
+    (tmp_path / "x").write_text("old")
+    (tmp_path / "x").chmod(0o444)
+    with pytest.raises(UserError, match="x is read-only"):
+        outputs.check({"--json": tmp_path / "x"})
+
+
 def test_a_record_may_lie_in_a_run_and_be_made_anew(tmp_path):
     path = tmp_path / "test.json"
     for number in range(2):
