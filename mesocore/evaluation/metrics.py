@@ -170,7 +170,8 @@ def paired_difference(
     drawn = np.concatenate([difference(weights) for weights in draws(groups, resamples, seed)])
     low, high = interval(drawn)
     value = difference(np.ones((1, len(labels))))[0]
-    return {"value": float(value), "low": low, "high": high}
+    found = {"value": float(value), "low": low, "high": high}
+    return {name: None if np.isnan(number) else number for name, number in found.items()}
 
 
 def measure(

@@ -19,11 +19,15 @@ import torch
 from safetensors.torch import load_file, save
 
 from mesocore.core.errors import UserError
+from mesocore.core.files import write_json
 from mesocore.core.images import Preparation
+from mesocore.evaluation import metrics
 from mesocore.nets import hdf5
 from mesocore.nets.detector import Detector, load_detector, save_model, save_trained_on
 from mesocore.nets.keras_weights import load_keras
 from mesocore.nets.models import build
+from mesocore.training import trainer
+from mesocore.training.config import TrainConfig
 from tests.commands import mesocore
 from tests.conftest import picture
 from tests.keras_writer import Network
@@ -125,8 +129,7 @@ HDF5: dict[str, tuple[Callable[[h5py.File], object], str]] = {
     "compressed": (replaced(data=np.zeros(RIGHT, "f4"), compression="gzip"), "is compressed"),
     "a group": (lambda f: (f.pop(KERNEL), f.create_group(KERNEL)), "lacks kernel"),
     "a type": (lambda f: (f.pop(KERNEL), f.__setitem__(KERNEL, np.dtype("f4"))), "neither a group"),
-    "no group": (lambda f: (f.pop("conv2d_1"), f.__setitem__("conv2d_1", np.ones(3))),
-                 "lacks kernel"),
+    "no group": (lambda f: (f.pop("conv2d_1"), f.__setitem__("conv2d_1", 1.0)), "lacks kernel"),
     "another file": (linked(h5py.ExternalLink("/etc/hostname", "/")), "link at /beside"),
     "a name for a name": (linked(h5py.SoftLink("/beside")), "link at /beside"),
     "virtual": (virtual, "lies in another file"),
@@ -267,6 +270,32 @@ def test_finite_weights_without_a_finite_score_give_no_verdict(run, tmp_path):
     assert "no finite score" in row["error"]
     with pytest.raises(UserError, match="no finite score for 2 of 2 images"):
         load_detector(run).probabilities(torch.full((2, 3, 64, 64), 255, dtype=torch.uint8))
+
+
+def test_a_start_from_damaged_weights_or_other_layers_is_refused(run, tmp_path):
+    leaky = Network(random_model("meso4"), tmp_path)
+    leaky.all("LeakyReLU")[0]["config"]["negative_slope"] = 0.3
+    start = leaky.write_keras(tmp_path / "meso4.keras")
+    with pytest.raises(UserError, match=r"meso4\.keras holds a meso4 with other layers"):
+        trainer.initial_model(TrainConfig("meso4", "any", init=str(start)))
+    rewritten(run, changed_state(run, **{RUNNING: torch.full((8,), torch.nan)}))
+    with pytest.raises(UserError, match="running_var has infinite or nan"):
+        trainer.initial_model(TrainConfig("meso4", "any", size=64, init=str(run)))
+
+
+def test_validation_scores_that_are_not_finite_fit_no_threshold():
+    with pytest.raises(UserError, match="no finite score for 1 of 2"):
+        metrics.fit(np.array([0, 1]), np.array([0.5, np.inf]))
+
+
+def test_json_has_no_nan(tmp_path):
+    for value in (float("nan"), float("inf"), [-np.inf]):
+        with pytest.raises(ValueError, match="JSON compliant"):
+            write_json(tmp_path / "a.json", {"value": value})
+    assert not (tmp_path / "a.json").exists()
+    one_class = metrics.paired_difference(np.ones(4, int), *np.eye(2, 4), np.arange(4), 20)
+    write_json(tmp_path / "a.json", one_class)
+    assert set(one_class.values()) == {None}
 
 
 def test_a_detector_made_in_memory_is_held_to_the_same(run):
