@@ -148,13 +148,13 @@ def merge(out: Path) -> Assembly:
     if not settings.exists():
         raise UserError(f"{out} holds no shards; begin with: mesocore assemble ... --shard 1/4")
     whole = plan.again(_begun(out), settings)
-    left = convert.pending(whole.candidates, out, _journals(out))
-    if left:
-        raise UserError(
-            f"{len(left)} of {len(whole.candidates)} inputs of {out} are not converted yet, the "
-            f"first is {left[0].origin}; run the shards that are not done, then merge again"
-        )
     try:
+        left = convert.pending(whole.candidates, out, _journals(out))
+        if left:
+            raise UserError(
+                f"{len(left)} of {len(whole.candidates)} inputs of {out} are not converted yet, the "
+                f"first is {left[0].origin}; run the shards that are not done, then merge again"
+            )
         return _finish(whole, out, None)
     except OSError as error:
         raise UserError(_cannot_write(out, error)) from error
