@@ -22,6 +22,16 @@ ABOUT = {
 }  # fmt: skip
 
 
+def description(model: str, size: int = 64) -> dict:
+    """What model.json holds beside the weights' hash, of a run that has not learnt anything."""
+    config = {"model": model, "size": size, "seed": 0, "data": "set", "manifest_sha256": "0" * 64}
+    return {
+        "config": config, "best": {"epoch": 1, "val_roc_auc": 0.5}, "threshold": 0.5,
+        "temperature": 1.0, "threshold_from": "nothing", "preparation": Preparation(size).to_dict(),
+        "environment": {"processor": "any", "gpu": None},
+    }  # fmt: skip
+
+
 def write_images(folder: Path, per_class: int, size: int = 64, seed: int = 0) -> Path:
     """Writes `folder/{real,fake}/NN.png`; content differs in every image, sharpness by class."""
     rng = np.random.default_rng(seed)

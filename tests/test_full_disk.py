@@ -24,9 +24,9 @@ def room(limit: int) -> Iterator[None]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """By name; without the two that name folders or times."""
+    """By name; without those that name folders or times."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*")
-            if p.is_file() and not {"tensorboard", "assembly.json"} & set(p.parts)}  # fmt: skip
+            if p.is_file() and not {"tensorboard", "assembly.json", ".cache"} & set(p.parts)}  # fmt: skip
 
 
 def check(command: list, out: Path, limit: int, again: tuple = ()) -> None:

@@ -8,6 +8,7 @@ from mesocore.core.runtime import project_root
 
 ROOT = project_root()
 TEXT = {"read_text", "write_text", "open"}
+OTHERS = {"Image", "files", "os", "source", "h5a", "h5d", "h5f", "h5g", "h5o"}
 
 
 def without_encoding(source: str) -> list[int]:
@@ -19,7 +20,7 @@ def without_encoding(source: str) -> list[int]:
         owner = node.func.value if isinstance(node.func, ast.Attribute) else None
         name = getattr(node.func, "attr", getattr(node.func, "id", ""))
         # zip archives and images; functions of ours, which are UTF-8
-        other = isinstance(owner, ast.Name) and owner.id in ("Image", "files", "os", "source")
+        other = getattr(owner, "id", getattr(owner, "attr", "")) in OTHERS
         ours = name != "open" and (owner is None or len(node.args) > 1)
         place = 0 if owner is not None else 1
         mode = node.args[place] if name == "open" and len(node.args) > place else None

@@ -104,7 +104,7 @@ def _confine() -> None:
         import resource
 
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        with contextlib.suppress(OSError), open("/proc/self/statm") as file:
+        with contextlib.suppress(OSError), open("/proc/self/statm", encoding="ascii") as file:
             own = int(file.read().split()[0]) * resource.getpagesize()
             resource.setrlimit(resource.RLIMIT_AS, (own + MEMORY,) * 2)
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS,) * 2)

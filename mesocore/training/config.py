@@ -70,11 +70,7 @@ class TrainConfig:
         from mesocore.training import schedule
 
         object.__setattr__(self, "model", full_name(self.model))  # the class is frozen
-        if "*" in self.model:
-            raise UserError(
-                f"{self.model} is an ensemble; train, tune or prune its members, each with its own "
-                "seed, and put them together with mesocore ensemble"
-            )
+        check_single(self.model)
         for setting in fields(self):
             value, within = getattr(self, setting.name), setting.metadata.get("range")
             if within and not (value is None and setting.default is None):
@@ -94,3 +90,12 @@ class TrainConfig:
         from mesocore.nets.pruning import PruningHook
 
         return PruningHook(self.prune, self.prune_method, self.seed)
+
+
+def check_single(model: str) -> None:
+    """Raises `UserError` for the name of an ensemble, which is not trained as a whole."""
+    if "*" in model:
+        raise UserError(
+            f"{model} is an ensemble; train, tune or prune its members, each with its own "
+            "seed, and put them together with mesocore ensemble"
+        )

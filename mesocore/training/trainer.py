@@ -34,7 +34,7 @@ from mesocore.nets.detector import (
 )
 from mesocore.nets.models import build
 from mesocore.training import distributed, loop, run_folder
-from mesocore.training.config import TrainConfig
+from mesocore.training.config import TrainConfig, check_single
 
 
 def fine_tuning_config(run: Path, data: str, epochs: int = 5, **changes) -> TrainConfig:
@@ -45,6 +45,7 @@ def fine_tuning_config(run: Path, data: str, epochs: int = 5, **changes) -> Trai
     before = load_detector(run).description["config"]
     if "learning_rate" not in before:
         raise UserError(f"{run} has no settings to go on with; give the folder of a mesocore run")
+    check_single(before["model"])
     own = {f.name: before[f.name] for f in fields(TrainConfig) if f.name in before}
     try:
         parse_json(json.dumps(own), TrainConfig)
