@@ -152,8 +152,8 @@ def merge(out: Path) -> Assembly:
         left = convert.pending(whole.candidates, out, _journals(out))
         if left:
             raise UserError(
-                f"{len(left)} of {len(whole.candidates)} inputs of {out} are not converted yet, the "
-                f"first is {left[0].origin}; run the shards that are not done, then merge again"
+                f"{len(left)} of {len(whole.candidates)} inputs of {out} are not converted yet, "
+                f"the first is {left[0].origin}; run the shards that are not done, then merge again"
             )
         return _finish(whole, out, None)
     except OSError as error:
