@@ -47,9 +47,10 @@ def fine_tuning_config(run: Path, data: str, epochs: int = 5, **changes) -> Trai
         raise UserError(f"{run} has no settings to go on with; give the folder of a mesocore run")
     check_single(before["model"])
     own = {f.name: before[f.name] for f in fields(TrainConfig) if f.name in before}
+    one_seed = {} if isinstance(before["seed"], int) else {"seed": 0}  # of an ensemble: refused
     try:
-        parse_json(json.dumps(own), TrainConfig)
-    except (ValueError, UserError) as error:
+        parse_json(json.dumps(own | one_seed), TrainConfig)
+    except ValueError as error:
         raise UserError(f"{run / DESCRIPTION}: config.{error}; restore the file, or train again"
                         ) from None  # fmt: skip
     own |= {"learning_rate": before["learning_rate"] / 10, "init": str(run), "data": data}
