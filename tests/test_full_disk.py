@@ -23,10 +23,13 @@ def room(limit: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+NAMING = {"tensorboard", "assembly.json", ".cache"}  # folders or times
+
+
 def contents(folder: Path) -> dict[str, bytes]:
-    """By name; without those that name folders or times."""
+    """By name; without those in which folders or times are named."""
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*")
-            if p.is_file() and not {"tensorboard", "assembly.json", ".cache"} & set(p.parts)}  # fmt: skip
+            if p.is_file() and not NAMING & set(p.parts)}  # fmt: skip
 
 
 def check(command: list, out: Path, limit: int, again: tuple = ()) -> None:
