@@ -58,6 +58,20 @@ class AssembledSet:
         """True if `folder` holds a complete set: its last file, `assembly.json`, is there."""
         return (Path(folder) / _ABOUT).is_file()
 
+    @staticmethod
+    def or_raw(folder: str | Path) -> bool:
+        """True for a complete set, False for a folder as somebody has it.
+
+        Raises `UserError` for a set that lacks its last file: that is neither.
+        """
+        folder = Path(folder)
+        if AssembledSet.exists(folder):
+            return True
+        if all((folder / name).exists() for name in (*_TABLES, "images")):
+            raise UserError(f"{folder} holds an assembled set without its {_ABOUT}; restore the "
+                            "file, or run mesocore assemble again")  # fmt: skip
+        return False
+
     @property
     def name(self) -> str:
         """The folder's name, by which records call the set."""

@@ -9,7 +9,7 @@ import functools
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from filelock import FileLock
 from typing_extensions import TypedDict
 
 from mesocore.core.errors import BadImage, UserError
-from mesocore.core.files import free_bytes, put_in_place, write_json
+from mesocore.core.files import free_bytes, put_in_place, sha256_file, write_json
 from mesocore.core.images import Preparation, resize, to_array
 from mesocore.core.parallel import in_parallel, workers_for
 from mesocore.core.runtime import progress
@@ -58,17 +58,17 @@ def mapped(cache: Path, count: int, size: int) -> np.ndarray | None:
     return pixels
 
 
-def pack(paths: Sequence[Path], cache: Path, prep: Preparation, size: int) -> None:
-    """Decodes `paths` by `prep` into `cache`, uint8 `(N, 3, size, size)`, and drops stale caches.
+def pack(files: Mapping[Path, str], cache: Path, prep: Preparation, size: int) -> None:
+    """Decodes `files` by `prep` into `cache`, uint8 `(N, 3, size, size)`, and drops stale caches.
 
-    One process does it, others wait for it. Raises `UserError` if there is no room, or naming the
-    image that cannot be read.
+    `files`: path -> SHA-256 that it has to have. One process does it, others wait for it. Raises
+    `UserError` if there is no room, or naming the image that cannot be read or is another.
     """
     cache.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(cache.parent / _LOCK):
-        if mapped(cache, len(paths), size) is None:  # another process may have packed it meanwhile
+        if mapped(cache, len(files), size) is None:  # another process may have packed it meanwhile
             _drop_stale(cache)
-            _write(paths, cache, prep, size)
+            _write(list(files.items()), cache, prep, size)
 
 
 def _drop_stale(cache: Path) -> None:
@@ -79,19 +79,19 @@ def _drop_stale(cache: Path) -> None:
             old.unlink()  # of an earlier manifest, or half written
 
 
-def _write(paths: Sequence[Path], cache: Path, prep: Preparation, size: int) -> None:
+def _write(files: Sequence[tuple[Path, str]], cache: Path, prep: Preparation, size: int) -> None:
     # Front to back: a full disk then is an error, where a mapped file would be a crash
-    half, shape = cache.with_suffix(".part"), (len(paths), 3, size, size)
+    half, shape = cache.with_suffix(".part"), (len(files), 3, size, size)
     _check_room(cache, math.prod(shape))
-    starts = range(0, len(paths), _BLOCK)
-    task = functools.partial(_decoded, paths=paths, prep=prep, size=size)
+    starts = range(0, len(files), _BLOCK)
+    task = functools.partial(_decoded, files=files, prep=prep, size=size)
     digests = [b""] * len(starts)
     try:
-        with half.open("wb") as file, progress(None, f"packing {cache.name}", len(paths)) as bar:
+        with half.open("wb") as file, progress(None, f"packing {cache.name}", len(files)) as bar:
             about = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, about)
             first = file.tell()
-            for start, pixels, digest in in_parallel(task, starts, workers_for(len(paths))):
+            for start, pixels, digest in in_parallel(task, starts, workers_for(len(files))):
                 file.seek(first + start * 3 * size * size)
                 file.write(pixels)
                 digests[start // _BLOCK] = digest
@@ -131,17 +131,20 @@ def _check_room(cache: Path, needed: int) -> None:
 
 
 def _decoded(
-    start: int, paths: list[Path], prep: Preparation, size: int
+    start: int, files: list[tuple[Path, str]], prep: Preparation, size: int
 ) -> tuple[int, np.ndarray, bytes]:
     """One block: its first row, uint8 (B, 3, size, size), and their digest."""
-    arrays = np.stack([_array(path, prep) for path in paths[start : start + _BLOCK]])
+    arrays = np.stack([_array(*file, prep) for file in files[start : start + _BLOCK]])
     pixels = resize(torch.from_numpy(arrays), size).numpy()
     return start, pixels, _digest(pixels)
 
 
-def _array(path: Path, prep: Preparation) -> np.ndarray:
+def _array(path: Path, sha256: str, prep: Preparation) -> np.ndarray:
+    fix = "restore it, or assemble the set anew"
     try:
-        return to_array(path, prep)
+        pixels = to_array(path, prep)
+        if sha256_file(path) != sha256:
+            raise BadImage("not the image of the manifest")
     except BadImage as error:
-        raise UserError(f"{path}, an image of an assembled set: {error}; restore it, or assemble "
-                        "the set anew") from None  # fmt: skip
+        raise UserError(f"{path}, an image of an assembled set: {error}; {fix}") from None
+    return pixels

@@ -50,7 +50,9 @@ def load(data: str | Path | AssembledSet, split: str, size: int | None = None) -
     pixels = cache.mapped(file, len(table), side)
     if pixels is None:
         matched = Preparation(size=prepared, quality=None)  # already: only to be decoded
-        cache.pack([assembled.folder / path for path in table["path"]], file, matched, side)
+        files = {assembled.folder / path: digest
+                 for path, digest in zip(table["path"], table["sha256"], strict=True)}  # fmt: skip
+        cache.pack(files, file, matched, side)
         pixels = cache.mapped(file, len(table), side)
     return FaceSet(torch.from_numpy(pixels), labels, table)
 

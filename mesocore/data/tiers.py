@@ -33,7 +33,7 @@ def resolve(data: "str | Path | AssembledSet", count: int | None = None) -> Asse
 
 def is_raw(data: "str | Path | AssembledSet") -> bool:
     """True for what is neither a tier's word nor an assembled set: a folder as somebody has it."""
-    return str(data) not in (EMBEDDED, FULL) and not AssembledSet.exists(data)
+    return str(data) not in (EMBEDDED, FULL) and not AssembledSet.or_raw(data)
 
 
 def build_embedded(count: int) -> AssembledSet:

@@ -12,6 +12,8 @@ from mesocore.core.errors import UserError
 from mesocore.data import audit, cache, dataset
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.data.assembly import assemble as assembling
+from mesocore.evaluation import evaluate
+from mesocore.nets.detector import load_detector
 from tests.conftest import fill, picture
 
 
@@ -77,9 +79,19 @@ def test_a_broken_assembled_image_is_named(made):
         path.write_bytes(data)
         with pytest.raises(UserError, match=f"^{path}, an image of an assembled set: [^\n]*anew$"):
             dataset.load(made, "val")
+    picture(5, 64).save(path)
+    with pytest.raises(UserError, match=f"^{path}, .*: not the image of the manifest; [^\n]*anew$"):
+        dataset.load(made, "val")
     path.unlink()
     with pytest.raises(UserError, match=f"^{path}, an image of an assembled set: .*not found"):
         dataset.load(made, "val")
+
+
+def test_a_set_without_its_last_file_is_no_raw_folder(made, small_run):
+    (made / "assembly.json").unlink()
+    for judge in (audit, lambda folder: evaluate(load_detector(small_run("meso4")), folder)):
+        with pytest.raises(UserError, match=f"^{made} holds an assembled set without its assembly"):
+            judge(made)
 
 
 def test_an_audit_names_the_table_that_lacks_an_image(made, source):

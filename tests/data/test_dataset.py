@@ -53,11 +53,14 @@ def test_a_changed_manifest_never_meets_an_old_cache(faces):
 
 
 def test_processes_pack_the_same_cache(faces, tmp_path, monkeypatch):
-    paths = [faces / path for path in AssembledSet(faces).rows()["path"]]
+    table = AssembledSet(faces).rows()
+    files = {
+        faces / path: digest for path, digest in zip(table["path"], table["sha256"], strict=True)
+    }
     monkeypatch.setattr(cache, "_BLOCK", 4)
     for workers in (1, 2):
         monkeypatch.setattr(cache, "workers_for", lambda _, workers=workers: workers)
-        cache.pack(paths, tmp_path / f"cache{workers}/all.npy", Preparation(64, quality=None), 64)
+        cache.pack(files, tmp_path / f"cache{workers}/all.npy", Preparation(64, quality=None), 64)
     pixels = np.load(tmp_path / "cache1/all.npy")
     assert (tmp_path / "cache2/all.npy").read_bytes() == (tmp_path / "cache1/all.npy").read_bytes()
     assert np.array_equal(pixels, dataset.load(faces, "all").images)

@@ -37,7 +37,7 @@ def audit(
     `UserError`.
     """
     folder = Path(folder)
-    if not AssembledSet.exists(folder):
+    if not AssembledSet.or_raw(folder):
         table, said = _raw(folder, labels)
         chosen, notes = _sampled(table, sample, seed)
         scores, failures, more = _before(
