@@ -18,7 +18,7 @@ measures, on all cores of this machine:
 
 A full disk is played by the shell's limit on the size of a file, which the journal meets in the
 middle: assembly has to stop with one line, and goes on once the limit is gone.
-Pictures are drawn from seeds and removed afterwards; 150,000 need about 7 GB for a while.
+Pictures are drawn from seeds and removed afterwards; 150,000 need about 15 GB for a while.
 Writes results/assembly-scale.json.
 """
 
@@ -142,8 +142,6 @@ def bare(folder: Path, out: Path | None = None) -> tuple[float, float]:
     seconds = time.monotonic() - start
     for process in multiprocessing.active_children():
         process.join()  # what it used is known only now
-    if out:
-        shutil.rmtree(out)
     return seconds, _cpu() - before
 
 
@@ -169,7 +167,7 @@ def _pss(group: int) -> float:
     total = 0.0
     for process in _processes(group):
         try:
-            rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+            rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="utf-8")
         except OSError:
             continue
         total += sum(int(line.split()[1]) for line in rollup.splitlines() if line[:4] == "Pss:")
@@ -248,6 +246,7 @@ def measure(count: int, scratch: Path) -> dict:
     print(f"{count}: drawn in {time.monotonic() - start:.0f} s", flush=True)
     limits = {"in memory": bare(folder), "to disk": bare(folder, scratch / "bare")}
     whole = assemble(folder, out)
+    shutil.rmtree(scratch / "bare")  # not before: ext4 passes over inodes that were freed lately
     row = {
         "images": count, "inputs": inputs, "workers": workers_for(inputs),
         "seconds": round(whole["seconds"], 1), "cpu_seconds": round(whole["cpu"], 1),

@@ -93,7 +93,7 @@ def missing(job: Job) -> list[str]:
 def recorded(job: Job) -> dict:
     """The rows of the record as it is, none if there is no record."""
     path = records.path_of(job.data, "ablation", job.scale)
-    return json.loads(path.read_text())["rows"] if path.exists() else {}
+    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else {}
 
 
 def taken_over(job: Job) -> dict:

@@ -2,7 +2,6 @@
 
 import argparse
 import inspect
-import sys
 from collections.abc import Sequence
 
 from experiments import ablation, augmentation, generalisation, keep, learning_curve, pruning
@@ -11,7 +10,9 @@ from experiments.measure import errors, gap, generator_distance, parity, retouch
 from experiments.records import COMMANDS
 from experiments.runner import Command, Experiment
 from experiments.scale import Scale
+from mesocore.core import terminal
 from mesocore.core.errors import UserError
+from mesocore.core.ranges import COUNT
 
 EXPERIMENTS: dict[str, Experiment | Command] = {
     found.name: found
@@ -53,12 +54,14 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("name", nargs="?")
     parser.add_argument("words", nargs="*")
     parser.add_argument("--reduced", action="store_true")
-    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--epochs")
     parser.add_argument("--train", nargs="+", default=[])
     parser.add_argument("--outside", nargs="+", default=[])
     parser.add_argument("--list", action="store_true")
     parser.add_argument("-h", "--help", action="store_true")
     given = parser.parse_intermixed_args(list(words))
+    if given.epochs is not None:
+        given.epochs = COUNT.parse("--epochs", given.epochs)
     given.scale = Scale(given.reduced, given.epochs)
     if given.name is not None and given.name not in EXPERIMENTS:
         known = ", ".join(EXPERIMENTS)
@@ -80,19 +83,14 @@ def listing() -> str:
 
 def main(words: Sequence[str]) -> int:
     """Runs the command; returns its exit status."""
-    try:
-        given = parse(words)
-        if given.list or given.name is None:
-            print(listing())
-        elif given.help:
-            found = EXPERIMENTS[given.name]
-            print(f"usage: python -m experiments {found.usage}\n\n{inspect.cleandoc(found.about)}")
-        else:
-            EXPERIMENTS[given.name].run(given.words, given.train, given.scale, given.outside)
-    except UserError as error:
-        print(f"experiments: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("experiments: interrupted; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+    return terminal.run("experiments", lambda: _run(parse(words)))
+
+
+def _run(given: argparse.Namespace) -> None:
+    if given.list or given.name is None:
+        print(listing())
+    elif given.help:
+        found = EXPERIMENTS[given.name]
+        print(f"usage: python -m experiments {found.usage}\n\n{inspect.cleandoc(found.about)}")
+    else:
+        EXPERIMENTS[given.name].run(given.words, given.train, given.scale, given.outside)

@@ -4,7 +4,6 @@ Each SET/ROW-SEED, a folder in runs/ablation, becomes one in results/runs: the w
 epoch, its history and its description, without paths of this machine.
 """
 
-import json
 import shutil
 from pathlib import Path
 
@@ -13,8 +12,10 @@ from experiments.runner import Command
 from mesocore.core import runtime
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_json
+from mesocore.core.schemas import read_json
 from mesocore.nets import load_detector
 from mesocore.nets.detector import DESCRIPTION, WEIGHTS
+from mesocore.nets.schemas import Description
 from mesocore.training.run_folder import HISTORY, history
 
 
@@ -28,7 +29,7 @@ def _keep(run: Path, out: Path) -> None:
         raise UserError(
             f"{run} holds no trained model; train it first: python -m experiments ablation"
         )
-    about = json.loads((run / DESCRIPTION).read_text())
+    about = read_json(run / DESCRIPTION, Description, "train it again")
     epochs = len(history(run))
     if epochs < about["config"]["epochs"]:
         raise UserError(

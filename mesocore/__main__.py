@@ -7,8 +7,9 @@ def main() -> None:
     """Runs the doctor without importing what it is there to check; anything else is `cli`'s."""
     if sys.argv[1:] == ["doctor"]:
         from mesocore import doctor
+        from mesocore.core import terminal  # needs nothing either
 
-        sys.exit(doctor.main())
+        sys.exit(terminal.run("mesocore", doctor.main))
     from mesocore.cli import main as command
 
     sys.exit(command())

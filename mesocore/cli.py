@@ -10,32 +10,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from mesocore import options
+from mesocore.core import outputs, terminal
 from mesocore.core.errors import UserError
+from mesocore.core.ranges import COUNT, SEED, SHARE, Range
+from mesocore.core.terminal import say as print
 from mesocore.training.config import TrainConfig
 
-
-class Commands(TyperGroup):
-    """The commands; Ctrl-C ends any of them with one line and exit status 130."""
-
-    def invoke(self, ctx: typer.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as stop:
-            said = str(stop) or "interrupted; the same command goes on"
-            print(f"mesocore: {said}", file=sys.stderr)
-            raise typer.Exit(130) from stop
-
-
 app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Face-forgery detection with MesoNet. MESO_THREADS sets the thread count (default 2).",
+    help="Face-forgery detection with MesoNet. MESO_THREADS sets the thread count (default 2). "
+    + terminal.STATUSES,
 )
+SPLIT = "0.7/0.1/0.2"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,54 +32,63 @@ def main(arguments: list[str] | None = None) -> int:
 
     `arguments`: those after `mesocore`; of this process unless given.
     """
+    return terminal.run(
+        "mesocore", lambda: _command(sys.argv[1:] if arguments is None else arguments)
+    )
+
+
+def _command(arguments: list[str]) -> int:
     from mesocore.core.runtime import threads
 
+    terminal.setup()
+    threads()
+    group = typer.main.get_command(app)
+    usage_error = typer.BadParameter.__base__  # of click, or of the copy of it in typer
     try:
-        threads()
-        app(arguments, prog_name="mesocore")
-    except UserError as error:
-        print(f"mesocore: {error}", file=sys.stderr)
-        return 2
-    except SystemExit as end:
-        return end.code or 0
+        with group.make_context("mesocore", list(arguments) or ["--help"]) as context:
+            group.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except usage_error as error:
+        about = error.ctx.command_path if error.ctx else "mesocore"
+        said = " ".join(error.format_message().split())
+        raise UserError(f"{said.rstrip('.')}; see {about} --help") from None
     return 0
 
 
 @app.command()
 def assemble(
-    source: Annotated[
-        list[str],
-        typer.Argument(
-            help="folders with real/ and fake/ at any depth, the word synthfaces, or a recipe.yaml"
-        ),
-    ],
-    out: Annotated[Path, typer.Option(help="the set's folder: new, empty, or one to resume")],
-    size: Annotated[
-        int | None, typer.Option(help="pixels a side (default: 256; with synthfaces 128)")
-    ] = None,
-    split: Annotated[
-        str | None, typer.Option(help="shares of train/val/test (default: 0.7/0.1/0.2)")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="decides which group goes to which split (default: 0)")
-    ] = None,
-    quality: Annotated[
-        int | None,
-        typer.Option(help="JPEG quality of both classes (default: 90; with synthfaces 95)"),
-    ] = None,
-    count: Annotated[int | None, typer.Option(help="images of synthfaces (default: 4800)")] = None,
+    source: options.text(
+        "SOURCE...",
+        "folders with real/ and fake/ at any depth, the word synthfaces, or a recipe: your own "
+        "FILE.yaml, or 150k.yaml, mini.yaml or openforensics.yaml, which come with the package",
+        many=True,
+    ),
+    out: options.folder("--out", "the set's folder: new, empty, or one to resume"),
+    size: options.number(
+        "--size", "pixels a side (default: 256; with synthfaces 128)", Range(int, 64, 4096)
+    ) = None,
+    split: options.text("--split", f"shares of train/val/test (default: {SPLIT})") = None,
+    seed: options.number(
+        "--seed", "decides which group goes to which split (default: 0)", SEED
+    ) = None,
+    quality: options.number(
+        "--quality",
+        "JPEG quality of both classes (default: 90; with synthfaces 95)",
+        Range(int, 1, 95),
+    ) = None,
+    count: options.number(
+        "--count", "images of synthfaces (default: 4800)", Range(int, 2, COUNT.most)
+    ) = None,
     native: Annotated[bool, typer.Option("--native", help="cut the middle out, unscaled")] = False,
-    have: Annotated[
-        list[str] | None,
-        typer.Option("--source", help="NAME=FOLDER or NAME=FILE.zip: a recipe's source, on disk"),
-    ] = None,
-    shard: Annotated[
-        str | None, typer.Option(help="do part i/n of the work; then: mesocore merge")
-    ] = None,
+    have: options.text(
+        "--source", "NAME=FOLDER or NAME=FILE.zip: a recipe's source, on disk", many=True
+    ) = None,
+    shard: options.text("--shard", "do part i/n of the work; then: mesocore merge") = None,
     label: options.Labels = None,
-    group_by: Annotated[
-        str, typer.Option(help="video: frames of one stay together; image: all are independent")
-    ] = "video",
+    group_by: options.text(
+        "--group-by", "video: frames of one stay together; image: all are independent"
+    ) = "video",
     keep_splits: Annotated[
         bool, typer.Option("--keep-splits", help="those of folders called train, val and test")
     ] = False,
@@ -101,13 +99,13 @@ def assemble(
     from mesocore.data.assembly import fetch, recipe
     from mesocore.data.sources import labels
 
-    part = assembly.parse_shard(shard) if shard else None
+    part = None if shard is None else assembly.parse_shard(shard)
     if source[0].endswith((".yaml", ".yml")):
-        decided = (size, split, seed, quality, native or None, label, keep_splits or None)
+        decided = (size, split, seed, quality, count, native or None, label, keep_splits or None)
         if len(source) > 1 or any(value is not None for value in decided):
             raise UserError(f"{source[0]} decides sources, size, split, seed and quality; give it "
                             "alone, or write a recipe of your own")  # fmt: skip
-        wanted = recipe.read(Path(source[0]))
+        wanted = recipe.read(recipe.find(source[0]))
         given = fetch.parse_given(have or [], [c.name for c in wanted.sources])
         print(assembly.assemble_recipe(wanted, out, given, shard=part).to_text())
         return
@@ -115,12 +113,16 @@ def assemble(
     if have or (own and part):
         raise UserError("--source goes with a recipe.yaml" if have else
                         "synthfaces is made by one machine; leave out --shard")  # fmt: skip
-    size = size or (tiers.EMBEDDED_SIZE if own else 256)
-    quality = quality or (tiers.EMBEDDED_QUALITY if own else 90)
-    count = count or tiers.EMBEDDED_COUNT
-    folders = [tiers.raw_source(item, out, count) for item in source]
+    if count is not None and not own:
+        raise UserError("--count goes with synthfaces; of folders all images are taken")
+    defaults = {"size": tiers.EMBEDDED_SIZE if own else 256, "split": SPLIT, "seed": 0,
+                "quality": tiers.EMBEDDED_QUALITY if own else 90,
+                "count": tiers.EMBEDDED_COUNT}  # fmt: skip
+    given = {"size": size, "split": split, "seed": seed, "quality": quality, "count": count}
+    chosen = defaults | {name: value for name, value in given.items() if value is not None}
     done = assembly.assemble(
-        folders, out, size, split or "0.7/0.1/0.2", seed or 0, quality, native=native, shard=part,
+        [tiers.raw_source(item, out, chosen["count"]) for item in source], out, chosen["size"],
+        chosen["split"], chosen["seed"], chosen["quality"], native=native, shard=part,
         labels=labels.parse_given(label or []), group_by=group_by, keep_splits=keep_splits,
     )  # fmt: skip
     print(done.to_text())
@@ -128,7 +130,7 @@ def assemble(
 
 @app.command()
 def merge(
-    out: Annotated[Path, typer.Argument(help="the folder into which all shards were assembled")],
+    out: options.folder("OUT", "the folder into which all shards were assembled"),
 ) -> None:
     """Finish a set whose shards are all done; the result is that of one run."""
     from mesocore.data.assembly import assemble as assembly
@@ -138,21 +140,22 @@ def merge(
 
 @app.command()
 def audit(
-    folder: Annotated[Path, typer.Argument(help="an assembled set, or a raw real/fake folder")],
+    folder: options.path("FOLDER", "an assembled set, or a raw real/fake folder"),
     label: options.Labels = None,
     json_file: options.Record = None,
 ) -> None:
     """Look for shortcuts and leaks. Exit status: 0 none, 4 shortcut, 8 leak, 12 both."""
     from mesocore import data
-    from mesocore.core import files, runtime
+    from mesocore.core import runtime
     from mesocore.data.sources import labels
 
+    outputs.check({"--json": json_file}, [folder])
     runtime.setup()
     report = data.audit(folder, labels=labels.parse_given(label or []))
-    print(report.to_text())
-    if json_file:
+    print(report.to_text(), file=outputs.summary_stream(json_file))
+    if json_file is not None:
         made = {"environment": runtime.environment(), "command": runtime.command_line()}
-        files.write_json(json_file, report.to_dict() | made)
+        outputs.write_json(json_file, report.to_dict() | made)
     raise typer.Exit(report.exit_code)
 
 
@@ -177,13 +180,13 @@ app.command()(train)
 
 @app.command()
 def prune(
-    run: Annotated[Path, typer.Argument(help="the run to prune; it is not changed")],
-    amount: Annotated[float, typer.Option(help="share of the weights, from 0.0 to below 1.0")],
+    run: options.path("RUN", "the run to prune; it is not changed"),
+    amount: options.number("--amount", "share of the weights", SHARE),
     data: options.Set,
-    out: Annotated[Path, typer.Option(help="the pruned run's folder")],
-    method: Annotated[str, typer.Option(help="global, layerwise, random or structured")] = "global",
-    epochs: Annotated[int, typer.Option(min=1, help="of fine-tuning under the masks")] = 5,
-    seed: Annotated[int, typer.Option(min=0, help="of order, augmentation and `random`")] = 0,
+    out: options.folder("--out", "the pruned run's folder"),
+    method: options.text("--method", "global, layerwise, random or structured") = "global",
+    epochs: options.number("--epochs", "of fine-tuning under the masks", COUNT) = 5,
+    seed: options.number("--seed", "of order, augmentation and `random`", SEED) = 0,
     resume: options.Resume = False,
 ) -> None:
     """Mask the smallest weights, fine-tune under the masks, and say what is left."""
@@ -205,11 +208,9 @@ def prune(
 
 @app.command()
 def ensemble(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="runs that differ in their seed alone")
-    ],
-    data: Annotated[str, typer.Option(help="the set that they learnt from")],
-    out: Annotated[Path, typer.Option(help="the ensemble's folder, a run like any other")],
+    runs: options.path("RUN...", "runs that differ in their seed alone", many=True),
+    data: options.text("--data", "the set that they learnt from"),
+    out: options.folder("--out", "the ensemble's folder, a run like any other"),
 ) -> None:
     """Put several seeds of a model together: the mean of their logits is one detector."""
     from mesocore.core.runtime import setup
@@ -226,45 +227,48 @@ def ensemble(
 
 @app.command()
 def evaluate(
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="a run, Keras' .h5 or .keras; or seeds")
-    ],
-    data: Annotated[str, typer.Option(help="an assembled set, a raw real/fake folder, synthfaces")],
-    split: Annotated[
-        str | None, typer.Option(help="test, val, train or all (default: test, if there is one)")
-    ] = None,
-    outside: Annotated[str | None, typer.Option(help="another set or folder, measured too")] = None,
+    runs: options.path("RUN...", "a run, Keras' .h5 or .keras; or seeds", many=True),
+    data: options.text("--data", "an assembled set, a raw real/fake folder, synthfaces"),
+    split: options.text(
+        "--split", "test, val, train or all (default: test, if there is one)"
+    ) = None,
+    outside: options.text("--outside", "another set or folder, measured too") = None,
     label: options.Labels = None,
     json_file: options.Record = None,
     card_file: options.Card = None,
     fake_class: options.FakeClass = None,
 ) -> None:
     """Measure a model, each metric with a 95 % interval; of several seeds the mean."""
-    from mesocore.core import files, runtime
+    from mesocore.core import runtime
     from mesocore.data.sources import labels
     from mesocore.evaluation import model_card, records
     from mesocore.nets import load_detector
 
+    read = [*runs, data] if outside is None else [*runs, data, outside]
+    outputs.check({"--json": json_file, "--card": card_file}, read)
     runtime.setup()
     detectors = [load_detector(run, fake_class) for run in runs]
     record = records.evaluate(detectors, data, split, outside, labels.parse_given(label or []))
-    print(records.summary(record))
-    if json_file:
-        files.write_json(json_file, record)
-    if card_file:
+    print(records.summary(record), file=outputs.summary_stream(json_file, card_file))
+    if json_file is not None:
+        outputs.write_json(json_file, record)
+    if card_file is not None:
         found = model_card.findings(detectors, data, record["data"]["split"], outside)
-        files.write_text(card_file, model_card.render(record, detectors[0], found))
+        outputs.write_text(card_file, model_card.render(record, detectors[0], found))
 
 
 @app.command()
 def predict(
-    run: Annotated[Path, typer.Argument(help="a run's folder, or Keras' .h5 or .keras")],
-    paths: Annotated[list[str], typer.Argument(help="images, globs, folders: all their files")],
+    run: options.path("RUN", "a run's folder, or Keras' .h5 or .keras"),
+    paths: options.text("PATH...", "images, globs, folders: all their files", many=True),
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
     fake_class: options.FakeClass = None,
 ) -> None:
-    """Call images of faces real or fake, one line per file. Exit status 1 if any is unreadable."""
+    """Call images of faces real or fake, one line per file.
+
+    Exit status: 0 all were judged, 1 some could not be, and those of mesocore --help.
+    """
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other; choose one")
     from mesocore.core.runtime import setup

@@ -17,8 +17,11 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 FREE_GB = 2.0  # the embedded images, the runs of every chapter and the site, with room to spare
-FOLDERS = ("data", "build", "figures", "results")
-REINSTALL = "remove .venv and run `make setup`"
+CHECKOUT = Path(__file__).resolve().parents[1]
+COURSE = (CHECKOUT / "pyproject.toml").is_file()  # or the package is installed by itself
+FOLDERS = ("data", "build", "figures", "results") if COURSE else ("data",)
+INSTALL = "run `make setup`" if COURSE else "pip install mesocore"
+REINSTALL = "remove .venv and run `make setup`" if COURSE else "pip install --upgrade mesocore"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def doctor(root: Path | None = None) -> list[Check]:
 
     `root` is the folder that holds data/ and results/: the project's unless given.
     """
-    root = Path(root or os.environ.get("MESO_HOME") or Path(__file__).resolve().parents[1])
+    root = Path(root or os.environ.get("MESO_HOME") or _home())
     return [
         python(),
         *packages(),
@@ -50,6 +53,17 @@ def doctor(root: Path | None = None) -> list[Check]:
         disk(root),
         *(writable(root / name) for name in FOLDERS),
     ]
+
+
+def _home() -> Path:
+    """As `core.runtime.project_root` has it."""
+    if COURSE:
+        return CHECKOUT
+    try:
+        import platformdirs
+    except ImportError:  # the check of packages reports this
+        return Path.home()
+    return platformdirs.user_data_path("mesocore", appauthor=False)
 
 
 def to_text(checks: list[Check]) -> str:
@@ -75,10 +89,11 @@ def packages(requirements: list[str] | None = None) -> Iterator[Check]:
         try:
             requirements = importlib.metadata.requires("mesocore") or []
         except importlib.metadata.PackageNotFoundError:
-            yield Check("mesocore", False, "not installed", "run `make setup`")
+            yield Check("mesocore", False, "not installed", INSTALL)
             return
+    extra = "course" if COURSE else ""
     for requirement in map(Requirement, requirements):
-        if requirement.marker is None or requirement.marker.evaluate({"extra": "course"}):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": extra}):
             yield _package(requirement)
 
 
@@ -87,7 +102,7 @@ def _package(requirement: Requirement) -> Check:
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:
-        return Check(requirement.name, False, f"missing, {wanted}", "run `make setup`")
+        return Check(requirement.name, False, f"missing, {wanted}", INSTALL)
     ok = requirement.specifier.contains(version, prereleases=True)
     return Check(requirement.name, ok, f"{version}, {wanted}", REINSTALL)
 
@@ -112,7 +127,7 @@ def threads() -> Check:
     value = os.environ.get("MESO_THREADS", "2")
     return Check(
         "threads",
-        value.isdigit() and int(value) > 0,
+        value.isascii() and value.isdecimal() and 0 < int(value) <= 4096,
         f"{value} of {os.cpu_count()} cores",
         f"MESO_THREADS={value!r} is not a positive integer: unset it, or set it to 2",
     )

@@ -168,7 +168,7 @@ def _contents(described: list[pages.Chapter], errors: dict[str, str], out: Path)
     write_text(out / "index.html", pages.contents_page(described, minutes, set(errors), figures))
     glossary = ROOT / "GLOSSARY.md"
     if glossary.exists():
-        body = pages.markdown(glossary.read_text())
+        body = pages.markdown(glossary.read_text(encoding="utf-8"))
         links = ['<a href="index.html">Contents</a>']
         write_text(out / "glossary.html", pages.page("Glossary", body, links))
 
@@ -176,7 +176,7 @@ def _contents(described: list[pages.Chapter], errors: dict[str, str], out: Path)
 def _copy_figures(source: Path, target: Path) -> dict:
     """Copies the figures that the manifest names; returns the manifest."""
     manifest = source / "manifest.json"
-    figures = json.loads(manifest.read_text()) if manifest.exists() else {}
+    figures = json.loads(manifest.read_text(encoding="utf-8")) if manifest.exists() else {}
     target.mkdir(parents=True, exist_ok=True)
     for name in figures:
         for ending in (".png", ".pdf"):

@@ -9,7 +9,7 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def record(results: Path) -> dict:
-    return json.loads((results / "real" / "openforensics-gap.json").read_text())
+    return json.loads((results / "real" / "openforensics-gap.json").read_text(encoding="utf-8"))
 
 
 def folders(results: Path) -> Table:

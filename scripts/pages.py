@@ -22,7 +22,7 @@ from pygments.formatters import HtmlFormatter
 
 # xcode is the one light style of Pygments with a contrast of 4.5 : 1 in every colour.
 STYLE = HtmlFormatter(style="xcode").get_style_defs(".highlight") + (
-    Path(__file__).with_name("course.css").read_text()
+    Path(__file__).with_name("course.css").read_text(encoding="utf-8")
 )
 
 

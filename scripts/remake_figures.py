@@ -28,7 +28,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def read_manifest(folder: Path) -> dict:
     """figures/manifest.json: figure name -> its record."""
     file = folder / "manifest.json"
-    return json.loads(file.read_text()) if file.exists() else {}
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def remove_stale(folder: Path, chapters: set[str], made: set[str]) -> list[str]:

@@ -32,7 +32,7 @@ def headline(results: Path) -> str:
     paths = [results / "real" / f"{name}.json" for name in ("openforensics-ensemble", KINDS)]
     if not all(path.exists() for path in paths):
         return NONE
-    ensemble, kinds = (json.loads(path.read_text()) for path in paths)
+    ensemble, kinds = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
     known, there = ensemble["data"]["path"], ensemble["outside"]
     row = kinds["rows"][known]
     tested = [
@@ -68,7 +68,7 @@ def table(results: Path) -> str:
 def builds(results: Path) -> str:
     """Time and memory of building the embedded set, one row per size."""
     path = results / "synthfaces" / "build.json"
-    rows = json.loads(path.read_text())["builds"] if path.exists() else []
+    rows = json.loads(path.read_text(encoding="utf-8"))["builds"] if path.exists() else []
     header = ["images", "seconds", "seconds per 1,000", "largest process, MiB"]
     columns = ("images", "seconds", "seconds_per_1000", "peak_mib")
     return _markdown(header, [[f"{row[column]:,}" for column in columns] for row in rows])
@@ -77,14 +77,22 @@ def builds(results: Path) -> str:
 def distances(results: Path) -> str:
     """How far generated faces are from photographs, and what that distance is for others."""
     path = results / "synthfaces" / "generator.json"
-    found = json.loads(path.read_text())["frechet_distance_meso4_features"] if path.exists() else {}
+    found = (
+        json.loads(path.read_text(encoding="utf-8"))["frechet_distance_meso4_features"]
+        if path.exists()
+        else {}
+    )
     return _markdown(["images", "distance"], [[name, f"{d:.3f}"] for name, d in found.items()])
 
 
 def generalisation(results: Path) -> str:
     """ROC AUC on real faces by the set that a network was trained on (rows) and tested on."""
     path = results / "real" / f"{KINDS}.json"
-    record = json.loads(path.read_text()) if path.exists() else {"rows": {}, "columns": {}}
+    record = (
+        json.loads(path.read_text(encoding="utf-8"))
+        if path.exists()
+        else {"rows": {}, "columns": {}}
+    )
     rows, columns = record["rows"], _outside_first(record["columns"])
     cells = [[name, *(_interval(row[c]["roc_auc"]) for c in columns)] for name, row in rows.items()]
     return _markdown(["trained on", *(f"tested on {name}" for name in columns)], cells)
@@ -94,7 +102,7 @@ def ablation(results: Path) -> str:
     """Every architecture at both scales of OpenForensics, against Meso-4 at the same one."""
     lines = []
     for path in sorted((results / "real").glob("openforensics-*-ablation.json")):
-        rows = json.loads(path.read_text())["rows"]
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         lines += [_ablation_row(name, row, path) for name, row in rows.items()]
     header = ["model", "trained for", "parameters", "training, images a second",
               "outside: ROC AUC", "outside: minus Meso-4's", "outside: accuracy",
@@ -118,7 +126,10 @@ def pruning(results: Path) -> str:
     """What pruning leaves of both networks, against a control that was trained as long."""
     lines = []
     for path in sorted((results / "real").glob("openforensics-128-pruning-*.json")):
-        rows, model = json.loads(path.read_text())["rows"], path.stem.rpartition("-")[2]
+        rows, model = (
+            json.loads(path.read_text(encoding="utf-8"))["rows"],
+            path.stem.rpartition("-")[2],
+        )
         lines += [_pruning_row(f"{model}, {name}", rows[name], path) for name in PRUNED]
     header = ["network and pruning", "parameters", "zeros", "own split: ROC AUC",
               "minus the control's", "bytes, gzip", "64 images, ms", "file"]  # fmt: skip
@@ -136,7 +147,7 @@ def _pruning_row(name: str, row: dict, path: Path) -> list[str]:
 def scale(results: Path) -> str:
     """Assembly at 15,000 and 150,000 images: pace, memory, and what became of planted copies."""
     path = results / "assembly-scale.json"
-    runs = json.loads(path.read_text())["runs"] if path.exists() else []
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
     header = ["files", "seconds", "files a second", "bare limit", "share of it", "peak, MiB",
               "planted copies found", "false pairs", "groups in two splits",
               "killed, resumed"]  # fmt: skip
@@ -158,7 +169,7 @@ def small(results: Path) -> str:
     lines = []
     for path in sorted((results / "real").glob("*.json")):
         if path.stem.endswith(("-transfer", "-resolution")):
-            record = json.loads(path.read_text())
+            record = json.loads(path.read_text(encoding="utf-8"))
             compared = {k: v for k, v in record["rows"].items() if "val_roc_auc" in v}
             name = max(compared, key=lambda row: _mean(compared[row]["val_roc_auc"]))
             lines.append(_chosen_row(name, len(compared), record, path))
@@ -207,7 +218,7 @@ def _markdown(header: list[str], rows: list[list[str]]) -> str:
 
 
 def _rows(path: Path) -> list[list[str]]:
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(record, dict) or "all" not in record.get("metrics", {}):
         return []
     parts = {"{path}, {split}": record}
@@ -262,7 +273,7 @@ def render(text: str, name: str, table: str) -> str:
 
 def rendered(path: str, results: Path) -> str:
     """One of the documents in `TABLES` with all of its tables made anew."""
-    text = (ROOT / path).read_text()
+    text = (ROOT / path).read_text(encoding="utf-8")
     for name, make in TABLES[path].items():
         text = render(text, name, make(results))
     return text

@@ -61,7 +61,7 @@ def ship(out: Path, count: int) -> None:
     files.write_json(stylegan.WEIGHTS.with_suffix(".json"), {
         "command": "python scripts/train_stylegan.py --out runs/stylegan",
         "steps": int(load_file(out / train.STATE)["steps"]), "hours": round(seconds / 3600, 2),
-        "config": json.loads((out / train.CONFIG).read_text()),
+        "config": json.loads((out / train.CONFIG).read_text(encoding="utf-8")),
         "photographs": count, "training_seeds": str(stylegan.TRAINING_SEEDS),
         "weights_sha256": files.sha256_file(stylegan.WEIGHTS),
         "environment": runtime.environment(),

@@ -6,9 +6,30 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from mesocore.core.images import Preparation
 from mesocore.data.assembly.assemble import assemble
 from mesocore.training import loop, trainer
 from mesocore.training.config import TrainConfig
+
+# of an assembly.json that fits its schema, but for `sources`
+ABOUT = {
+    "preparation": Preparation(64).to_dict(), "split": [0.7, 0.1, 0.2], "seed": 0,
+    "counts": {
+        "inputs": 0, "accepted": 0, "rejected": 0, "reasons": {}, "groups": 0,
+        "splits": {name: {"real": 0, "fake": 0} for name in ("train", "val", "test")},
+    },
+    "manifest_sha256": "0" * 64,
+}  # fmt: skip
+
+
+def description(model: str, size: int = 64) -> dict:
+    """What model.json holds beside the weights' hash, of a run that has not learnt anything."""
+    config = {"model": model, "size": size, "seed": 0, "data": "set", "manifest_sha256": "0" * 64}
+    return {
+        "config": config, "best": {"epoch": 1, "val_roc_auc": 0.5}, "threshold": 0.5,
+        "temperature": 1.0, "threshold_from": "nothing", "preparation": Preparation(size).to_dict(),
+        "environment": {"processor": "any", "gpu": None},
+    }  # fmt: skip
 
 
 def write_images(folder: Path, per_class: int, size: int = 64, seed: int = 0) -> Path:

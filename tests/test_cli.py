@@ -3,12 +3,16 @@
 import csv
 import io
 import json
+import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from mesocore.nets import detector
 from mesocore.nets.keras_weights import save_keras
 from mesocore.nets.models import build
 from mesocore.training import trainer
@@ -176,8 +180,12 @@ def test_prune_says_what_is_left_and_names_mistakes(work):
     assert "weights are zero (20.0%, global)" in done.stdout
     assert "validation ROC AUC" in done.stdout and "bytes, sparse: " in done.stdout
     for run, options, said in (
-        ("run", ("--amount", 1, "--out", work / "a"), "amount 1.0 is no share"),
-        ("run", ("--amount", -0.5, "--out", work / "b"), "amount -0.5 is no share"),
+        (
+            "run",
+            ("--amount", 1, "--out", work / "a"),
+            "--amount is 1.0; write a number",
+        ),
+        ("run", ("--amount", -0.5, "--out", work / "b"), "--amount is -0.5"),
         ("run", ("--amount", 0.2, "--out", work / "pruned"), "add --resume"),
         ("pruned", ("--amount", 0.1, "--out", work / "c"), "pruned already, by 20%"),
         ("nowhere", ("--amount", 0.5, "--out", work / "d"), "no such run"),
@@ -221,4 +229,44 @@ def test_a_pipe_that_nobody_reads_any_more_is_no_traceback(work):
     predicting.stdout.close()
     said = predicting.stderr.read()
     predicting.wait(timeout=120)
-    assert predicting.returncode != 0 and "Traceback" not in said
+    assert predicting.returncode == 141 and said == ""
+
+
+def test_a_record_on_stdout_is_the_record_alone(work):
+    done = mesocore("evaluate", work / "run", "--data", work / "set", "--json", "-")
+    assert done.returncode == 0 and "roc_auc" in done.stderr
+    assert json.loads(done.stdout)["data"]["split"] == "test"
+
+
+def test_an_output_is_refused_before_the_work(work, monkeypatch):
+    monkeypatch.setattr(detector, "load_detector", None)  # is not reached
+    refused = (("--json", work / "set/manifest.csv"), ("--card", work / "run/model.json"),
+               ("--json", work / "none/a.json"), ("--card", work))  # fmt: skip
+    for option, value in refused:
+        done = mesocore("evaluate", work / "run", "--data", work / "set", option, value)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+        assert done.stderr.startswith(f"mesocore: {option} {value}")
+
+
+def test_a_record_names_a_command_that_can_be_run_again(work, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my run").symlink_to(work / "run")
+    command = ["evaluate", "my run", "--data", work / "set", "--json", "a.json"]
+    assert mesocore(*command).returncode == 0
+    record = json.loads((tmp_path / "a.json").read_text())
+    assert record["command"] == (f"cd {tmp_path} && mesocore evaluate 'my run' "
+                                 f"--data {work / 'set'} --json a.json")  # fmt: skip
+
+
+def test_a_module_is_named_as_python_runs_it(tmp_path):
+    (tmp_path / "probe").mkdir()
+    code = "from mesocore.core.runtime import command_line\nprint(command_line())\n"
+    for name in ("__init__", "__main__", "script"):
+        (tmp_path / "probe" / f"{name}.py").write_text("" if name == "__init__" else code)
+    home = os.environ | {"MESO_HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    for called, shown in ((["-m", "probe"], "python -m probe"),
+                          (["-m", "probe.script"], "python -m probe.script"),
+                          (["probe/script.py"], "python probe/script.py")):  # fmt: skip
+        done = subprocess.run([sys.executable, *called, "a b"], capture_output=True, text=True,
+                              cwd=tmp_path, env=home)  # fmt: skip
+        assert done.stdout == f"{shown} 'a b'\n", done.stderr

@@ -9,6 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from setuptools import find_packages
 
+from mesocore.core import runtime
 from mesocore.core.runtime import project_root
 
 ROOT = project_root()
@@ -122,3 +123,24 @@ def test_ci_runs_the_whole_suite_and_needs_no_input():
     assert text.startswith("#!/usr/bin/env bash\n")
     assert "exec make test" in text
     assert {"MESO_REAL_FACES", "MESO_PUBLISHED_WEIGHTS"} <= set(re.findall(r"MESO_\w+", text))
+
+
+def test_all_that_the_package_reads_is_in_its_wheel():
+    """A file beside the code that no pattern of pyproject.toml names would be left out."""
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packed = {file for package, globs in patterns["package-data"].items() for pattern in globs
+              for file in (ROOT / package.replace(".", "/")).glob(pattern)}  # fmt: skip
+    found = {path for path in (ROOT / "mesocore").rglob("*") if path.is_file()}
+    others = {p for p in found if p.suffix != ".py" and "__pycache__" not in p.parts}
+    assert others == packed
+
+
+def test_installed_by_itself_the_package_writes_nothing_beside_it(monkeypatch, tmp_path):
+    monkeypatch.delenv("MESO_HOME", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    beside = tmp_path / "site-packages/mesocore/core/runtime.py"
+    monkeypatch.setattr(runtime, "__file__", str(beside))
+    assert not runtime.project_root().is_relative_to(tmp_path / "site-packages")
+    assert runtime.project_root().name == "mesocore"
+    monkeypatch.setenv("MESO_HOME", str(tmp_path / "home"))
+    assert runtime.project_root() == tmp_path / "home"

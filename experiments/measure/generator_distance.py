@@ -66,7 +66,8 @@ def main() -> None:
         print(f"{name:28} {value:8.4f}")
     values = {"frechet_distance_meso4_features": found, "images_per_heap": COUNT,
               "weights_sha256": sha256_file(stylegan.WEIGHTS),
-              "generator": json.loads(stylegan.WEIGHTS.with_suffix(".json").read_text()),
+              "generator": json.loads(
+                  stylegan.WEIGHTS.with_suffix(".json").read_text(encoding="utf-8")),
               "command": records.command("generator-distance"),
               "environment": runtime.environment()}  # fmt: skip
     records.write(records.path("synthfaces/generator.json"), values)

@@ -14,5 +14,6 @@ __getattr__, __dir__ = exports(
     parallel=["in_parallel"],
     runtime=["progress", "setup"],
     samples=[],
-    training_state=[],
+    schemas=[],
+    tensor_files=[],
 )

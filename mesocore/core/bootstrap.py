@@ -7,6 +7,7 @@ its arguments in every call, and a thousand draws took a minute of that. The tes
 each other.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,7 +18,10 @@ _BLOCK = 100  # draws at once; a block of 20,000 images is 16 MB
 
 
 def interval(drawn: np.ndarray) -> tuple[float, float]:
-    """The 95 % percentile interval of a statistic's values in all draws, NaN left out."""
+    """The 95 % percentile interval of a statistic's values in all draws, NaN left out; NaN if all
+    are."""
+    if np.isnan(drawn).all():
+        return math.nan, math.nan
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return float(low), float(high)
 

@@ -4,11 +4,14 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from mesocore.core.errors import UserError
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def sha256_file(path: Path) -> str:
@@ -46,29 +49,68 @@ def walk(folder: Path) -> Iterator[tuple[str, str | None]]:
         yield relative, f"folder cannot be read: {(problem.strerror or 'I/O error').lower()}"
 
 
-def printable(name: str) -> str:
-    """A name that is not UTF-8 with its odd bytes written as \\xNN, for what is text."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+def printable(name: str | os.PathLike) -> str:
+    """The one form in which a name, or a line with names in it, is shown and stored: UTF-8 text.
+
+    Written as \\xNN or \\uNNNN: bytes that are not UTF-8, line breaks and all that steers a
+    terminal or turns the direction of writing. Different names may come to look alike.
+    """
+    name = os.fspath(name)
+    with contextlib.suppress(UnicodeEncodeError):  # half a character, from JSON or on Windows
+        name = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return _UNPRINTABLE.sub(_escaped, name)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file so that a reader, or a crash, sees the old one or the new one, never half."""
+def _escaped(found: re.Match) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def temporary(path: Path) -> str:
+    """The name beside `path` under which `write_bytes` writes before it renames."""
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+    return os.path.join(folder, f".{name}.{os.getpid()}.tmp")
+
+
+def put_in_place(half: str | Path, path: str | Path) -> None:
+    """Gives a file that is whole its name, once the disk has its content, and has the disk keep
+    that name."""
+    with open(half, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(half, path)
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        folder = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
+    """Writes a file so that a reader, or a crash, sees the old one or the new one, never half.
+
+    A power cut too, if `durable`: that waits for the disk.
+    """
+    half = temporary(path)
     try:
         try:
-            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
+            file = open(half, "wb", buffering=0)  # noqa: SIM115
         except FileNotFoundError:
-            os.makedirs(folder, exist_ok=True)
-            file = open(temporary, "wb", buffering=0)  # noqa: SIM115
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            file = open(half, "wb", buffering=0)  # noqa: SIM115
         with file:
             left = memoryview(data)
             while left:
                 left = left[file.write(left) :]
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        if durable:
+            put_in_place(half, path)
+        else:
+            os.replace(half, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(half)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = os.fspath(path), None  # not the half, which is gone
         raise
 
 
@@ -77,9 +119,18 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
+def to_json(value: object) -> str:
+    """JSON: indented, in the given key order, ending in a newline.
+
+    Raises `ValueError` for NaN and infinity, which JSON has not; a figure that is undefined is
+    None.
+    """
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: object) -> None:
-    """`write_bytes` for JSON: indented, in the given key order, ending in a newline."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    """`write_bytes` for `to_json`. A path that is not UTF-8 is read back as it was."""
+    write_bytes(path, to_json(value).encode(errors="backslashreplace"))  # \\udcNN, as JSON has it
 
 
 def check_free(out: Path) -> None:

@@ -3,10 +3,11 @@
 Both classes, training and prediction all go through `Preparation`, so that what is left to tell
 real from fake is what the forgery left and not who saved the file.
 
-Decisions, each with a test: the formats that `formats` lists are read and no others; transparent
-pixels are composited on white; samples of 12, 16 or 32 bits are scaled to 8, and refused where it
-is unknown which of them is white (`samples`), as floating-point ones always are; of an animation or
-a multi-page file the first frame is taken; EXIF orientation is applied; an ICC profile is dropped
+Decisions, each with a test: the formats that `formats` lists are read and no others, and of them
+what is whole (`jpeg`; a PNG's checksums); transparent pixels are composited on white, and a picture
+of nothing else is refused; samples of 12, 16 or 32 bits are scaled to 8, and refused where it is
+unknown which of them is white (`samples`), as floating-point ones always are; of an animation or a
+multi-page file the first frame is taken; EXIF orientation is applied; an ICC profile is dropped
 without being applied, as common dataset tools do.
 """
 
@@ -20,20 +21,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
-from mesocore.core import formats, samples
+from mesocore.core import formats, jpeg, samples
 from mesocore.core.errors import BadImage
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit of decompression-bomb safety (a quarter GiB of RGB)
-MAX_BYTES = 256 * 2**20
+MAX_DECODED = 512 * 2**20  # bytes that a decoder may fill
+MAX_BYTES = 256 * 2**20  # of a file
 MIN_SIDE = 64  # the smallest input of the models; below it, enlarging invents what is classified
 _ORIENTATION = 0x0112  # the EXIF tag
+_STRIP = 256  # rows
 _RESAMPLING = {"lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.NEAREST}
 
 
@@ -107,12 +109,14 @@ def decode(data: bytes, path: str | Path = "") -> tuple[Image.Image, dict]:
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = formats.open_image(data, path)
-            if image.width * image.height > MAX_PIXELS:
-                raise BadImage(f"too large: {image.width} x {image.height} pixels")
             facts = header_facts(image, len(data))
-            return _plain_jpeg(data, facts) or _to_rgb(image, data), facts
-    except (BadImage, MemoryError):
+            image = _to_rgb(image, data)
+            image.info = {}  # what the header said is no part of the pixels
+            return image, facts
+    except BadImage:
         raise
+    except MemoryError as error:  # Linux lends more than there is: what is refused was absurd
+        raise BadImage("too large: more memory is needed than there is") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BadImage(f"too large: more than {MAX_PIXELS} pixels") from error
     except Exception as error:  # a decoder fed with garbage raises nearly anything
@@ -153,17 +157,38 @@ def _digest(tables: tuple) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _plain_jpeg(data: bytes, facts: dict) -> Image.Image | None:
-    """The pixels of the commonest kind of file in three quarters of Pillow's time, or None.
+def _to_rgb(image: Image.Image, data: bytes) -> Image.Image:
+    if image.mode == "F":
+        raise BadImage("floating-point pixels of unknown range")
+    bits = samples.stored_bits(image, data)
+    _check_size(image, bits)
+    if image.format in ("JPEG", "MPO"):
+        image = _of_jpeg(image, data)
+    if image.format == "PNG":
+        formats.open_image(data).verify()  # checksums, which decoding does not look at
+    image = samples.to_8_bits(_oriented(image), bits)
+    if image.has_transparency_data:
+        return _on_white(image)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
-    OpenCV has the same decoder and copies less. Left to Pillow: what may have to be turned or
-    converted, and what has no end, which OpenCV would fill with grey without a word.
-    """
-    plain = (facts["format"], facts["mode"], facts["progressive"], facts["exif"])
-    if plain != ("JPEG", "RGB", False, False) or not data.endswith(b"\xff\xd9"):
-        return None
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return None if found is None else Image.fromarray(found)
+
+def _check_size(image: Image.Image, bits: int) -> None:
+    """Raises `BadImage` if decoding would take too much memory, by the header alone."""
+    bands = len(image.getbands())
+    each = {"JPEG2000": 4 * bands, "WEBP": 10}.get(image.format, bands * -(-bits // 8))
+    if image.width * image.height > min(MAX_PIXELS, MAX_DECODED // each):
+        raise BadImage(f"too large: {image.width} x {image.height} pixels of {each} bytes")
+
+
+def _of_jpeg(image: Image.Image, data: bytes) -> Image.Image:
+    """The pixels of an opened JPEG file, decoded strictly, with what is known of it in `info`."""
+    if image.mode == "CMYK":  # stored inverted, as Adobe does
+        pixels = jpeg.decode(data, "CMYK")
+        decoded = Image.frombytes("CMYK", image.size, pixels, "raw", "CMYK;I")
+    else:
+        decoded = Image.fromarray(jpeg.decode(data, "RGB"))
+    decoded.info = image.info
+    return decoded
 
 
 def _oriented(image: Image.Image) -> Image.Image:
@@ -176,16 +201,18 @@ def _oriented(image: Image.Image) -> Image.Image:
         return image
 
 
-def _to_rgb(image: Image.Image, data: bytes) -> Image.Image:
-    if image.mode == "F":
-        raise BadImage("floating-point pixels of unknown range")
-    bits = samples.stored_bits(image, data)
-    image = samples.to_8_bits(_oriented(image), bits)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image if image.mode == "RGB" else image.convert("RGB")
+def _on_white(image: Image.Image) -> Image.Image:
+    """A transparent image as RGB, strip by strip: whole layers would take four times its memory."""
+    result, visible = Image.new("RGB", image.size), 0
+    for top in range(0, image.height, _STRIP):
+        box = (0, top, image.width, min(top + _STRIP, image.height))
+        strip = image.crop(box).convert("RGBA")
+        visible = max(visible, strip.getchannel("A").getextrema()[1])
+        white = Image.new("RGBA", strip.size, "white")
+        result.paste(Image.alpha_composite(white, strip).convert("RGB"), box)
+    if not visible:
+        raise BadImage("fully transparent: nothing is to be seen")
+    return result
 
 
 def open_rgb(path: str | Path) -> Image.Image:
@@ -196,7 +223,8 @@ def open_rgb(path: str | Path) -> Image.Image:
 def prepare(image: Image.Image, prep: Preparation) -> Image.Image:
     """RGB image -> RGB image of `prep.size` square, before JPEG, without metadata.
 
-    Raises `BadImage` if the short side is below `MIN_SIDE`, or below what is to be cut out.
+    It is `image` itself where there is nothing to do. Raises `BadImage` if the short side is below
+    `MIN_SIDE`, or below what is to be cut out.
     """
     width, height = image.size
     if prep.fit == "native" and min(width, height) < prep.size:
@@ -212,6 +240,8 @@ def prepare(image: Image.Image, prep: Preparation) -> Image.Image:
         left, top = ((length - prep.size) // 16 * 8 for length in (width, height))
         box = (left, top, left + prep.size, top + prep.size)
     square = (prep.size, prep.size)
+    if not image.info and (image.size, box) == (square, (0, 0, *square)):
+        return image
     ready = image.resize(square, _RESAMPLING[prep.resample], box=box)
     ready.info = {}
     return ready

@@ -17,9 +17,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 from tqdm import tqdm
 
 from mesocore.core.errors import UserError
+from mesocore.core.files import printable
+from mesocore.core.ranges import Range
 
 THREADS = 2  # the smallest machine that the course supports; more would change the sums
 PACKAGES = (
@@ -76,14 +79,25 @@ def reseed(seed: int) -> None:
 def threads() -> int:
     """The thread count: `MESO_THREADS`, or 2. Raises `UserError` unless a positive integer."""
     value = os.environ.get("MESO_THREADS", str(THREADS))
-    if not value.isdigit() or int(value) < 1:
-        raise UserError(f"MESO_THREADS={value!r} is not a positive integer; unset it or write 2")
-    return int(value)
+    try:
+        return Range(int, 1, 4096).parse("MESO_THREADS", value)
+    except UserError:
+        raise UserError(
+            f"MESO_THREADS={value!r} is not a positive integer; unset it or write 2"
+        ) from None
 
 
 def project_root() -> Path:
-    """Where `data/`, `figures/` and `results/` live: `MESO_HOME`, or the checkout."""
-    return Path(os.environ.get("MESO_HOME") or Path(__file__).resolve().parents[2])
+    """Where `data/`, `figures/` and `results/` live: `MESO_HOME`, or the checkout.
+
+    Where the package is installed by itself, the user's data folder: nothing is written beside it.
+    """
+    if home := os.environ.get("MESO_HOME"):
+        return Path(home)
+    checkout = Path(__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").is_file():
+        return checkout
+    return platformdirs.user_data_path("mesocore", appauthor=False)
 
 
 def fast() -> bool:
@@ -116,14 +130,28 @@ def environment() -> dict:
 
 
 def command_line() -> str:
-    """The command that is running, without the folder it was called from."""
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    """The command that is running, as a shell takes it; it begins in `project_root()`.
+
+    One that was called elsewhere goes there first.
+    """
+    line = shlex.join(printable(word) for word in [*_program(), *sys.argv[1:]])
+    here = Path.cwd()
+    return line if here == project_root() else f"cd {shlex.quote(printable(str(here)))} && {line}"
+
+
+def _program() -> list[str]:
+    """What was called: a module by `python -m`, an installed command, or a script."""
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) and getattr(main, "__file__", None) == sys.argv[0]:
+        return ["python", "-m", main.__spec__.name.removesuffix(".__main__")]
+    called = Path(sys.argv[0])
+    return ["python", sys.argv[0]] if called.suffix == ".py" else [called.name]
 
 
 def _processor() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()

@@ -73,10 +73,10 @@ def to_8_bits(image: Image.Image, bits: int) -> Image.Image:
         if max(band.getextrema()[1] for name, band in bands if name != "A") < 128:
             raise BadImage(f"integer pixels of unknown range: below half of {bits} bits; {_FIX}")
         return image
-    samples = np.asarray(image).astype(np.int64)
+    samples = np.asarray(image)
     low, high = int(samples.min()), int(samples.max())
     fitting = [white for white in _WHITES[bits] if white // 2 < high <= white]
     if low < 0 or not fitting:
         raise BadImage(f"integer pixels of unknown range: {low} to {high} in {bits} bits; {_FIX}")
-    scaled = (samples * 255 + fitting[0] // 2) // fitting[0]
-    return Image.fromarray(scaled.astype(np.uint8))
+    scaled = (np.arange(high + 1) * 255 + fitting[0] // 2) // fitting[0]
+    return Image.fromarray(scaled.astype(np.uint8)[samples])

@@ -22,7 +22,10 @@ STAGES = {"before": ("o", "white", plots.MUTED), "after": ("o", "black", "black"
 
 def saved_reports(results: Path) -> dict[str, dict]:
     """Name of the audited folder -> `AuditReport.to_dict()`, of all *-audit.json in `results`."""
-    found = [json.loads(path.read_text()) for path in sorted(results.glob("*-audit.json"))]
+    found = [
+        json.loads(path.read_text(encoding="utf-8"))
+        for path in sorted(results.glob("*-audit.json"))
+    ]
     return {report["folder"]: report for report in found}
 
 

@@ -100,8 +100,9 @@ class Chapter:
         """
         file = runtime.project_root() / "results" / f"{path}.json"
         if not file.is_file():
-            raise UserError(f"{file} is missing; get it back with: git checkout {file}")
-        return json.loads(file.read_text())
+            raise UserError(f"{file} is missing; get it back with git checkout, or set MESO_HOME "
+                            "to a checkout of the course")  # fmt: skip
+        return json.loads(file.read_text(encoding="utf-8"))
 
     def record(self, values: dict) -> Path:
         """Writes what the chapter found to results/TIER/NN.json, without paths of this machine."""

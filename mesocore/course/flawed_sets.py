@@ -15,7 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from mesocore.core.files import write_bytes
 from mesocore.core.images import Preparation, decode, encode_jpeg, prepare
-from mesocore.data.assembly import duplicates
+from mesocore.data.assembly import fingerprints
 from mesocore.data.auditing import shortcuts, trivial_features
 
 
@@ -91,8 +91,8 @@ def frames(image: Image.Image, count: int, generator: np.random.Generator) -> li
 
 
 def phashes(images: Iterable[Image.Image]) -> list[str]:
-    """The hashes that assembly looks for duplicates with (`duplicates.phash`)."""
-    return [duplicates.phash(encode_jpeg(image, 90)) for image in images]
+    """Of RGB images: the hashes that assembly looks for duplicates with (`fingerprints`)."""
+    return [fingerprints.measure(image)[0] for image in images]
 
 
 def hash_bits(hashes: Iterable[str]) -> np.ndarray:

@@ -96,7 +96,7 @@ def save_figure(
 
 
 def _record(path: Path, name: str, entry: dict) -> None:
-    figures = json.loads(path.read_text()) if path.exists() else {}
+    figures = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     figures[name] = entry
     write_json(path, dict(sorted(figures.items())))
 

@@ -17,6 +17,7 @@ __getattr__, __dir__ = exports(
     augmentation=[],
     cache=[],
     dataset=["FaceSet", "load"],
+    schemas=[],
     synthfaces=[],
     tiers=["resolve", "tier"],
 )

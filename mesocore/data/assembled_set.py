@@ -5,14 +5,13 @@
     originals.csv   what the header of each accepted original said: `ORIGINALS`
     assembly.json   settings, sources, counts and hash; written last, so a set that has it is whole
     images/         the matched images
-    .cache/         decoded images, made anew whenever it is missing (cache.py)
+    .cache/         decoded images (cache.py) and the inputs' stamps (assembly/inputs.py), made anew
+                    where they are missing; elsewhere if the folder is read-only (cache_folder.py)
 
 Names are text whatever they look like: a source folder called `NA` or `007` is read back as that.
 """
 
 import functools
-import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -21,23 +20,18 @@ import numpy as np
 import pandas as pd
 
 from mesocore.core.errors import UserError
-from mesocore.core.files import sha256_file, write_json, write_text
+from mesocore.core.files import put_in_place, sha256_file, write_json, write_text
 from mesocore.core.images import BadImage, Preparation, open_rgb, prepare
+from mesocore.core.schemas import PLACE, read_json, read_table
+from mesocore.data import schemas
+from mesocore.data.cache_folder import cache_folder
+from mesocore.data.schemas import LABELS, SPLITS
 
-SPLITS = ("train", "val", "test")
-LABELS = ("real", "fake")
 GENERATED = "generated"  # the `edit` of a fake that is nobody's photograph
-MANIFEST = [
-    "path", "label", "source", "group", "split", "sha256", "phash", "width", "height", "origin",
-    "edit",
-]  # fmt: skip
-REJECTED = ["origin", "label", "source", "reason"]
-ORIGINALS = [
-    "origin", "format", "bytes", "width", "height", "mode", "progressive", "quantisation", "tables",
-    "exif", "icc", "original", "mask",
-]  # fmt: skip
-_TYPES = {"width": np.int64, "height": np.int64, "bytes": np.int64, "quantisation": float,
-          "progressive": bool, "exif": bool, "icc": bool}  # fmt: skip
+MANIFEST, REJECTED, ORIGINALS = map(list, (schemas.MANIFEST, schemas.REJECTED, schemas.ORIGINALS))
+_TABLES = {"manifest.csv": schemas.MANIFEST, "rejected.csv": schemas.REJECTED,
+           "originals.csv": schemas.ORIGINALS}  # fmt: skip
+CACHE, INPUTS = ".cache", "inputs.json"
 _ABOUT = "assembly.json"
 
 
@@ -64,6 +58,20 @@ class AssembledSet:
         """True if `folder` holds a complete set: its last file, `assembly.json`, is there."""
         return (Path(folder) / _ABOUT).is_file()
 
+    @staticmethod
+    def or_raw(folder: str | Path) -> bool:
+        """True for a complete set, False for a folder as somebody has it.
+
+        Raises `UserError` for a set that lacks its last file: that is neither.
+        """
+        folder = Path(folder)
+        if AssembledSet.exists(folder):
+            return True
+        if all((folder / name).exists() for name in (*_TABLES, "images")):
+            raise UserError(f"{folder} holds an assembled set without its {_ABOUT}; restore the "
+                            "file, or run mesocore assemble again")  # fmt: skip
+        return False
+
     @property
     def name(self) -> str:
         """The folder's name, by which records call the set."""
@@ -72,7 +80,11 @@ class AssembledSet:
     @functools.cached_property
     def about(self) -> dict:
         """assembly.json: preparation, split, seed, sources, recipe if any, counts, versions."""
-        return json.loads((self.folder / _ABOUT).read_text())
+        return read_json(self.folder / _ABOUT, schemas.About, self._fix)
+
+    @property
+    def _fix(self) -> str:
+        return f"restore the file, or remove {self.folder} and assemble it anew"
 
     @property
     def sources(self) -> dict[str, Path]:
@@ -126,6 +138,9 @@ class AssembledSet:
     def original_path(self, origin: str) -> Path:
         """Where the original with this `origin` was read from; it may be gone."""
         source, _, relative = origin.partition("/")
+        if source not in self.sources:
+            raise UserError(f"{self.folder / _ABOUT}: sources has no {source!r}, from which "
+                            f"originals.csv has {origin}; {self._fix}")  # fmt: skip
         return self.sources[source] / relative
 
     def parameters(self) -> pd.DataFrame | None:
@@ -137,6 +152,7 @@ class AssembledSet:
         for source, place in self.sources.items():
             file = place / "params.csv"
             if file.is_file():
+                read_table(file, {"path": PLACE}, f"correct it, or remove it from {place}")
                 table = pd.read_csv(file)
                 found.append(table.set_index(source + "/" + table["path"]))
         return pd.concat(found) if found else None
@@ -166,7 +182,8 @@ class AssembledSet:
 
     def cache_file(self, split: str, size: int) -> Path:
         """Where the packed cache of a split at `size` px is; another manifest has another name."""
-        return self.folder / ".cache" / f"{split}-{size}-{self.manifest_sha256[:12]}.npy"
+        name = f"{split}-{size}-{self.manifest_sha256[:12]}.npy"
+        return cache_folder(self.folder, name) / name
 
     @classmethod
     def write(
@@ -200,10 +217,7 @@ class AssembledSet:
         return cls(folder)
 
     def _table(self, name: str) -> pd.DataFrame:
-        path = self.folder / name
-        columns = pd.read_csv(path, nrows=0).columns
-        types = {column: _TYPES.get(column, str) for column in columns}
-        return pd.read_csv(path, keep_default_na=False, dtype=types)
+        return read_table(self.folder / name, _TABLES[name], self._fix, ours=True)
 
 
 def file_ids(sha256: Iterable[str]) -> np.ndarray:
@@ -219,7 +233,7 @@ def write_rejected(folder: Path, rejected: pd.DataFrame) -> None:
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
     half = path.with_name(f".{path.name}.tmp")
     table.to_csv(half, index=False, lineterminator="\n")  # a part at a time: memory stays flat
-    os.replace(half, path)
+    put_in_place(half, path)
 
 
 def counts(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict:

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
+from mesocore.data import cache
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.data.augmentation import augment
-from mesocore.data.cache import pack
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,15 @@ def load(data: str | Path | AssembledSet, split: str, size: int | None = None) -
     table = assembled.rows(split)
     labels = torch.from_numpy((table["label"] == "fake").to_numpy(np.int64))
     prepared = assembled.preparation.size
-    cache = assembled.cache_file(split, size or prepared)
-    if not cache.exists():
+    side = prepared if size is None else size
+    file = assembled.cache_file(split, side)
+    pixels = cache.mapped(file, len(table), side)
+    if pixels is None:
         matched = Preparation(size=prepared, quality=None)  # already: only to be decoded
-        pack([assembled.folder / path for path in table["path"]], cache, matched, size or prepared)
-    pixels = np.load(cache, mmap_mode="c")  # copy on write: the file itself is never changed
+        files = {assembled.folder / path: digest
+                 for path, digest in zip(table["path"], table["sha256"], strict=True)}  # fmt: skip
+        cache.pack(files, file, matched, side)
+        pixels = cache.mapped(file, len(table), side)
     return FaceSet(torch.from_numpy(pixels), labels, table)
 
 

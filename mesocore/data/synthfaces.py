@@ -10,18 +10,16 @@ seeds of its own (`stylegan.TRAINING_SEEDS`).
 import csv
 import functools
 import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from mesocore import faces
-from mesocore.core import files, images, runtime
+from mesocore.core import files, images, runtime, schemas
 from mesocore.core.errors import UserError
 from mesocore.core.images import encode_jpeg
 from mesocore.core.parallel import in_parallel
@@ -89,7 +87,10 @@ def _complete(out: Path, job: dict) -> bool:
     """True if `out` holds this set: groups.csv is written last."""
     if not (out / "groups.csv").is_file():
         return False
-    table = pd.read_csv(out / "params.csv", usecols=["size", "set_seed"])
+    numbers = dict.fromkeys(("size", "set_seed"), schemas.WHOLE)
+    table = schemas.read_table(out / "params.csv", numbers, f"remove {out}, and it is made anew")
+    if table.empty:
+        raise UserError(f"{out / 'params.csv'} has no rows; remove {out}, and it is made anew")
     found = {"count": len(table)} | {name: int(table[name][0]) for name in ("size", "set_seed")}
     if found != job:
         raise UserError(f"{out} holds another set of synthetic faces; remove it or name another")
@@ -98,23 +99,27 @@ def _complete(out: Path, job: dict) -> bool:
 
 def _write_tables(out: Path, notes: list[Path]) -> None:
     """Step by step, so that memory does not grow with the set; groups.csv says that all is done."""
-    columns = list(dict.fromkeys(key for row in json.loads(notes[0].read_text()) for key in row))
+    columns = list(dict.fromkeys(key for row in _read(notes[0]) for key in row))
     for name, wanted in (("params", columns), ("groups", ["path", "group", "edit"])):
         half = out / f"{name}.part"
-        with half.open("w", newline="") as file:
+        with half.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, wanted, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
             for note in notes:
-                writer.writerows(json.loads(note.read_text()))
-        half.replace(out / f"{name}.csv")
+                writer.writerows(_read(note))
+        files.put_in_place(half, out / f"{name}.csv")
 
 
 def _claim(parts: Path, job: dict) -> None:
     """Throws away the steps of an interrupted build of another set."""
     note = parts / "job.json"
-    if not note.is_file() or json.loads(note.read_text()) != job:
+    if not note.is_file() or _read(note) != job:
         shutil.rmtree(parts, ignore_errors=True)
         files.write_json(note, job)
+
+
+def _read(note: Path) -> object:
+    return schemas.read_json(note, object, f"remove {note.parent}, and its pictures are made anew")
 
 
 def _part(parts: Path, first: int) -> Path:

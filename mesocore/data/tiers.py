@@ -9,7 +9,7 @@ from mesocore.data.assembled_set import AssembledSet
 
 EMBEDDED, EMBEDDED_COUNT = "synthfaces", 4800
 EMBEDDED_SIZE, EMBEDDED_QUALITY = 128, 95  # pixels a side; of its one JPEG setting
-FULL = "150k"  # the tier of data/recipes/150k.yaml
+FULL = "150k"  # the tier of the recipe 150k.yaml
 
 
 def resolve(data: "str | Path | AssembledSet", count: int | None = None) -> AssembledSet:
@@ -20,20 +20,20 @@ def resolve(data: "str | Path | AssembledSet", count: int | None = None) -> Asse
     holds no assembled set.
     """
     if str(data) == EMBEDDED:
-        return build_embedded(count or EMBEDDED_COUNT)
+        return build_embedded(EMBEDDED_COUNT if count is None else count)
     if str(data) == FULL and not AssembledSet.exists(FULL):
         folder = project_root() / "data" / FULL
         if not AssembledSet.exists(folder):
             raise UserError(f"{FULL} is not built yet; data/README.md says what it takes: "
-                            f"mesocore assemble data/recipes/{FULL}.yaml "
-                            f"--out data/{FULL}")  # fmt: skip
+                            f"mesocore assemble {FULL}.yaml "
+                            f"--out {folder}")  # fmt: skip
         return AssembledSet(folder)
     return AssembledSet(data)
 
 
 def is_raw(data: "str | Path | AssembledSet") -> bool:
     """True for what is neither a tier's word nor an assembled set: a folder as somebody has it."""
-    return str(data) not in (EMBEDDED, FULL) and not AssembledSet.exists(data)
+    return str(data) not in (EMBEDDED, FULL) and not AssembledSet.or_raw(data)
 
 
 def build_embedded(count: int) -> AssembledSet:

@@ -11,7 +11,7 @@ from mesocore.core.files import sha256_file
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import SPLITS, AssembledSet, file_ids
 from mesocore.data.sources import given_splits, overview, scanning
-from mesocore.evaluation.prediction import predict
+from mesocore.evaluation.prediction import NO_SCORE, predict
 from mesocore.evaluation.record_types import Data
 from mesocore.nets.detector import Detector
 
@@ -37,7 +37,7 @@ class LabelledImages:
             self._found, self.split = _of_folder(self.folder, split, labels)
         else:
             self.set = tiers.resolve(data)
-            self.folder, self.split = self.set.folder, split or "test"
+            self.folder, self.split = self.set.folder, "test" if split is None else split
 
     def scored(self, detector: Detector) -> pd.DataFrame:
         """`label`, `source`, `group` and P(fake) in `probability`, one row an image.
@@ -49,6 +49,8 @@ class LabelledImages:
         by_path = {c.path: c for c in self._found.candidates}
         rows, self.rejected = [], len(self._found.unlabelled)
         for verdict in predict(detector, list(by_path)):
+            if verdict.error == NO_SCORE:  # of no fault of the image's
+                raise UserError(f"{verdict.path}: {NO_SCORE}")
             if verdict.error:
                 self.rejected += 1
                 continue
@@ -104,7 +106,8 @@ def _of_folder(
     if not found.candidates:
         overview.check_classes([found], [folder])
     there = [name for name in SPLITS if any(c.split == name for c in found.candidates)]
-    split = split or ("test" if "test" in there else "all")
+    if split is None:
+        split = "test" if "test" in there else "all"
     if split == "all":
         return found, split
     if split not in there:

@@ -13,7 +13,7 @@ from sklearn import metrics
 from mesocore.core.bootstrap import ECE_BINS, counts, draws, interval, roc_auc, weighted_metrics
 from mesocore.data.assembled_set import kinds
 from mesocore.evaluation.record_types import Interval, Metrics, Sections
-from mesocore.nets.detector import to_probability
+from mesocore.nets.detector import check_scores, to_probability
 
 RESAMPLES = 1000
 
@@ -48,7 +48,11 @@ def fit_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
 
 
 def fit(labels: np.ndarray, logits: np.ndarray) -> tuple[dict, dict]:
-    """What validation logits `(N,)` say: their metrics, and `threshold` and `temperature`."""
+    """What validation logits `(N,)` say: their metrics, and `threshold` and `temperature`.
+
+    Raises `UserError` if a logit is not finite.
+    """
+    check_scores(logits)
     temperature = fit_temperature(labels, logits)
     probability = to_probability(logits, temperature)
     threshold = fit_threshold(labels, probability)
@@ -166,7 +170,8 @@ def paired_difference(
     drawn = np.concatenate([difference(weights) for weights in draws(groups, resamples, seed)])
     low, high = interval(drawn)
     value = difference(np.ones((1, len(labels))))[0]
-    return {"value": float(value), "low": low, "high": high}
+    found = {"value": float(value), "low": low, "high": high}
+    return {name: None if np.isnan(number) else number for name, number in found.items()}
 
 
 def measure(

@@ -3,9 +3,7 @@
 import csv
 import glob
 import io
-import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,12 +13,12 @@ import numpy as np
 import torch
 
 from mesocore.core.errors import BadImage
-from mesocore.core.files import printable, walk
+from mesocore.core.files import printable, to_json, walk
 from mesocore.core.images import resize, to_array
-from mesocore.nets.detector import Detector
+from mesocore.nets.detector import Detector, logits, to_probability
 
 BATCH = 32
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # a line break in a name would make two lines
+NO_SCORE = "the detector gives no finite score; its weights cannot be used"
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,11 @@ class Verdict:
     error: str | None = None
 
     def to_dict(self) -> dict:
-        """Plain values for JSON and CSV; of a path that is not UTF-8, odd bytes are \\xNN."""
+        """Plain values for JSON and CSV; the path is made `printable`."""
         return {**asdict(self), "path": printable(self.path)}
 
     def __str__(self) -> str:
-        path = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", printable(self.path))
+        path = printable(self.path)
         if self.error:
             return f"{path}: error: {self.error}"
         return (
@@ -106,8 +104,13 @@ def _predict_batch(detector: Detector, items: list[tuple[str, str | None]]) -> l
     probabilities = {}
     if arrays:
         images = torch.from_numpy(np.stack(list(arrays.values())))  # (B, 3, S, S)
-        scores = detector.probabilities(resize(images, detector.size))
+        found = logits(detector.model, resize(images, detector.size))
+        scores = to_probability(found, detector.temperature)
         probabilities = dict(zip(arrays, scores.tolist(), strict=True))
+        errors |= {
+            index: NO_SCORE for index, logit in zip(arrays, found, strict=True)
+            if not np.isfinite(logit)
+        }  # fmt: skip
     return [
         Verdict(path, error=errors[index])
         if index in errors
@@ -142,5 +145,5 @@ def show(verdicts: Iterable[Verdict], form: str) -> int:
         else:
             print(verdict)
     if form == "json":
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print(to_json(rows), end="")
     return failed

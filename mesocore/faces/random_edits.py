@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mesocore.core.errors import BadImage
 from mesocore.faces import retouching
 from mesocore.faces.landmarks import FACE_PARTS, Face
 
@@ -19,6 +20,7 @@ SECOND = 0.5
 STRENGTH = (0.7, 1.0)
 # an edit changes at least this share of the pixels by this many grey levels
 LEAST_SHARE, LEAST_CHANGE = 0.01, 8
+SESSIONS = 25  # tried on one photograph; the first shows on most
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,18 @@ def choose(rng: np.random.Generator) -> list[str]:
 def retouch(
     image: np.ndarray, face: Face, rng: np.random.Generator, donor: Callable[[], Donor]
 ) -> Session:
-    """Retouches uint8 `(H, W, 3)`. A splice takes from what `donor()` returns, called at need."""
-    while True:
+    """Retouches uint8 `(H, W, 3)`. A splice takes from what `donor()` returns, called at need.
+
+    Raises `BadImage` if no edit shows: the picture is black, say, or `face` is a single point.
+    """
+    if np.ptp(image) < LEAST_CHANGE:
+        raise BadImage("cannot be edited: one shade of grey alone")
+    for _ in range(SESSIONS):
         session = _once(image, face, choose(rng), rng, donor)
         change = np.abs(session.image.astype(np.int16) - image).max(axis=2)
         if (change >= LEAST_CHANGE).mean() >= LEAST_SHARE:
             return session
+    raise BadImage(f"cannot be edited: none of {SESSIONS} sessions shows, is there a face?")
 
 
 def _once(

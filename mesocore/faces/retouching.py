@@ -15,6 +15,8 @@ from mesocore.core.errors import UserError
 from mesocore.faces import blending
 from mesocore.faces.landmarks import FACE_PARTS, Face, part_shape
 
+REACH = 12  # pixels that smoothing looks around at most; its work grows with the square
+
 
 @dataclass(frozen=True)
 class Edited:
@@ -126,7 +128,7 @@ def smooth(
     `strength` is the opacity of the smoothed layer; the seed varies how much it smooths.
     """
     face, rng = _start(image, face, strength, seed)
-    reach = max(1.0, rng.uniform(0.08, 0.14) * face.unit)
+    reach = np.clip(rng.uniform(0.08, 0.14) * face.unit, 1, REACH)
     smoothed = cv2.bilateralFilter(image, 0, rng.uniform(40, 70), reach)
     skin = part_shape(image.shape[:2], face, "face", 1.15)
     for part in ("eyes", "mouth"):

@@ -12,4 +12,5 @@ __getattr__, __dir__ = exports(
     models=["build", "parameter_count"],
     profile=[],
     pruning=[],
+    schemas=[],
 )

@@ -5,21 +5,24 @@ validation metrics, manifest hash, preparation, threshold, temperature), `traine
 files it saw) and what training needs to resume. No file here is a pickle, and none is ever loaded.
 """
 
+import contextlib
 import io
-import json
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from mesocore.core.errors import UserError
+from mesocore.core.errors import UserError, one_line
 from mesocore.core.files import sha256_file, write_bytes, write_json
 from mesocore.core.images import Preparation
+from mesocore.core.schemas import read_array, read_json
 from mesocore.nets.models import build
+from mesocore.nets.schemas import Description
+from mesocore.nets.weights import check_weights, load_weights
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
 TRAINED_ON = "trained_on.npy"
@@ -36,6 +39,9 @@ class Detector:
     is at least `threshold`. `description` says where all that came from. `trained_on` is uint64
     `(N,)`, sorted: the originals of its training and validation images, as
     `AssembledSet.original_ids` gives them; None if that is not known.
+
+    Raises `UserError` if the weights, the threshold (a number in 0..1) or the temperature (a finite
+    one above 0) could not give a verdict.
     """
 
     model: nn.Module
@@ -46,19 +52,53 @@ class Detector:
     description: dict = field(default_factory=dict)
     trained_on: np.ndarray | None = None
 
+    def __post_init__(self) -> None:
+        # the least threshold above a score of 1 calls nothing fake
+        if not 0 <= _finite("threshold", self.threshold) <= np.nextafter(1.0, 2.0):
+            raise UserError(f"the threshold {self.threshold} is not within 0 to 1")
+        if _finite("temperature", self.temperature) <= 0:
+            raise UserError(f"the temperature {self.temperature} is not above 0")
+        check_weights(self.model)
+
     def logits(self, images: Tensor, batch: int = 64) -> np.ndarray:
-        """uint8 `(N, 3, S, S)` -> float64 `(N,)`, uncalibrated; the model is left in eval mode."""
-        return logits(self.model, images, batch)
+        """uint8 `(N, 3, S, S)` -> float64 `(N,)`, uncalibrated; the model is left in eval mode.
+
+        Raises `UserError` if one is not finite.
+        """
+        return check_scores(logits(self.model, images, batch))
 
     def probabilities(self, images: Tensor, batch: int = 64) -> np.ndarray:
-        """uint8 `(N, 3, S, S)` -> float64 `(N,)`: calibrated P(fake) in 0..1."""
+        """uint8 `(N, 3, S, S)` -> float64 `(N,)`: calibrated P(fake) in 0..1.
+
+        Raises `UserError` if a logit is not finite.
+        """
         return to_probability(self.logits(images, batch), self.temperature)
 
 
+def _finite(name: str, value: object) -> float:
+    with contextlib.suppress(OverflowError):  # of whole numbers beyond any float
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+    raise UserError(one_line(f"the {name} {value!r} is no finite number", 100))
+
+
+def check_scores(logits: np.ndarray) -> np.ndarray:
+    """Returns logits `(N,)` that are all finite. Raises `UserError` otherwise: infinity and NaN are
+    no scores, and to compare them with a threshold would still give a verdict."""
+    if wrong := np.count_nonzero(~np.isfinite(logits)):
+        raise UserError(f"the detector gives no finite score for {wrong} of {len(logits)} images; "
+                        "its weights cannot be used")  # fmt: skip
+    return logits
+
+
 def logits(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
-    """uint8 `(N, 3, S, S)` -> float64 `(N,)`, `batch` images at a time; the model is left in eval
-    mode."""
+    """uint8 `(N, 3, S, S)` -> float64 `(N,)`; the model is left in eval mode.
+
+    `batch` images of up to 256 px are computed at a time, of larger ones fewer. What is not finite
+    is returned as it is.
+    """
     model.eval()
+    batch = max(1, batch * 256**2 // max(images.shape[-1], 256) ** 2)  # or memory would grow
     device = next(model.parameters(), images).device
     with torch.inference_mode():
         parts = [model(part.to(device)).cpu() for part in images.split(batch)]
@@ -95,21 +135,18 @@ def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
     if not path.exists():
         raise UserError(f"{path}: no such run or weight file")
     if not (weights.is_file() and description.is_file()):
-        raise UserError(f"{folder} holds no trained model ({WEIGHTS} and {DESCRIPTION})")
+        raise UserError(f"{folder} holds no trained model ({WEIGHTS} and {DESCRIPTION}); if it is "
+                        "a run, mesocore train with --resume makes them")  # fmt: skip
     if fake_class is not None:
         raise UserError(f"{path} is a run of mesocore, whose output is P(fake); leave out the fake "
                         "class (--fake-class), which is for Keras files")  # fmt: skip
     try:
-        about = json.loads(description.read_text())
+        about = read_json(description, Description, "restore the file, or train again")
         model = build(about["config"]["model"], about["config"]["size"])
         if sha256_file(weights) != about["weights_sha256"]:
-            raise UserError(f"{folder}: interrupted while saving; run mesocore train with --resume")
-        state = load_file(weights)
-        if any(state[name].shape != value.shape for name, value in model.state_dict().items()):
-            fit_widths(model, state)
-            side = about["config"]["size"]
-            logits(model, torch.zeros(1, 3, side, side, dtype=torch.uint8))  # do they fit together?
-        model.load_state_dict(state)
+            raise UserError(f"{weights}: interrupted while saving, or damaged; run mesocore train "
+                            "with --resume")  # fmt: skip
+        load_weights(model, weights, about["config"]["size"])
         return Detector(
             model.eval(),
             Preparation.from_dict(about["preparation"]),
@@ -119,8 +156,10 @@ def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
             about,
             _trained_on(folder),
         )
-    except (ValueError, LookupError, TypeError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{folder} is damaged ({error}); train again") from error
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise UserError(f"{folder} is damaged ({one_line(error)}); train again") from error
+    except UserError as error:
+        raise UserError(str(error) if str(folder) in str(error) else f"{folder}: {error}") from None
 
 
 def save_trained_on(folder: Path, ids: np.ndarray) -> None:
@@ -132,33 +171,23 @@ def save_trained_on(folder: Path, ids: np.ndarray) -> None:
 
 def _trained_on(folder: Path) -> np.ndarray | None:
     path = folder / TRAINED_ON
-    return np.load(path, allow_pickle=False) if path.is_file() else None
+    if not path.is_file():
+        return None
+    fix = "resume the run, which writes it, or train again"
+    ids = read_array(path, "uint64", (None,), fix)
+    if (ids[1:] <= ids[:-1]).any():
+        raise UserError(f"{path} is damaged: its numbers are not in order; {fix}")
+    return ids
 
 
-def fit_widths(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Gives `model`, freshly built, the widths of the narrower network that `state` was saved from.
-
-    The values are not taken over. Raises `KeyError` if `state` lacks a layer.
-    """
-    for name, module in model.named_modules():
-        if not isinstance(module, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
-            continue
-        shape = state[f"{name}.weight"].shape
-        if isinstance(module, nn.Conv2d):
-            depthwise = module.groups == module.in_channels and module.groups > 1
-            module.groups = shape[0] if depthwise else module.groups
-            module.out_channels, module.in_channels = shape[0], shape[1] * module.groups
-        elif isinstance(module, nn.Linear):
-            module.out_features, module.in_features = shape
-        else:
-            module.num_features = shape[0]
-        for kind in ("weight", "bias"):
-            if getattr(module, kind) is not None:
-                value = torch.zeros_like(state[f"{name}.{kind}"])
-                setattr(module, kind, nn.Parameter(value))
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean = torch.zeros(shape)
-            module.running_var = torch.ones(shape)
+def best_kept(folder: Path) -> dict | None:
+    """`best` of the model that a run's folder holds; None if that is not there, or damaged."""
+    try:
+        about = read_json(folder / DESCRIPTION, Description, "resume the run")
+        whole = sha256_file(folder / WEIGHTS) == about["weights_sha256"]
+    except (UserError, OSError):
+        return None
+    return about["best"] if whole else None
 
 
 def _check_kind(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Keras' activations, options of a layer or layers of their own, as PyTorch modules; and where
 they go in ours."""
 
+import math
 from collections.abc import Callable
 
 from torch import nn
@@ -32,29 +33,46 @@ def activation(layer: Layer) -> nn.Module:
     Raises `UserError` for an activation that is not known here.
     """
     if layer.kind in LAYERS[1:]:
-        return _module(layer.kind, layer.config, layer.name)
+        return _module(layer)
     given = layer.config.get("activation")
     if isinstance(given, dict):  # a layer as an option, or a function as some versions write it
         if not isinstance(given["config"], str):
-            return _module(snake_case(given["class_name"]), given["config"], layer.name)
+            kind = snake_case(given["class_name"])
+            return _module(Layer(kind, layer.name, config=given["config"]))
         given = given["config"]
-    given = given or "linear"
+    given = "linear" if given is None else given
     if given not in BY_NAME:
         raise _unknown(given, layer.name)
     return BY_NAME[given]()
 
 
-def _module(kind: str, config: dict, name: str) -> nn.Module:
+def number(layer: Layer, option: str, above: float = -math.inf) -> float:
+    """An option of a layer that has to be a finite number larger than `above`.
+
+    Raises `UserError` if it is none.
+    """
+    value = layer.config.get(option)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = float(value)
+        if math.isfinite(value) and value > above:
+            return value
+    raise UserError(f"has {option} {value!r} in its layer {layer.name}, where a finite number "
+                    f"{f'above {above:g} ' if above > -math.inf else ''}is wanted")  # fmt: skip
+
+
+def _module(layer: Layer) -> nn.Module:
+    kind, config = layer.kind, layer.config
     if kind == "leaky_re_lu":
-        return nn.LeakyReLU(float(config.get("negative_slope", config.get("alpha"))))
+        return nn.LeakyReLU(number(layer, "negative_slope" if "negative_slope" in config else
+                                   "alpha"))  # fmt: skip
     if kind == "elu":
-        return nn.ELU(float(config["alpha"]))
+        return nn.ELU(number(layer, "alpha"))
     if kind == "softmax" and config.get("axis", -1) == -1:
         return nn.Softmax(dim=1)
     if kind == "re_lu" and config.get("max_value") is None and not config.get("threshold"):
-        slope = float(config.get("negative_slope") or 0)
+        slope = number(layer, "negative_slope") if config.get("negative_slope") else 0.0
         return nn.LeakyReLU(slope) if slope else nn.ReLU()
-    raise _unknown(kind, name)
+    raise _unknown(kind, layer.name)
 
 
 def _unknown(what: str, name: str) -> UserError:
@@ -68,7 +86,10 @@ def output_units(layer: Layer, after: list[nn.Module]) -> int:
     Raises `UserError` for another output.
     """
     units = layer.config.get("units")
-    if (units, [type(m) for m in after]) in ((1, [nn.Sigmoid]), (2, [nn.Softmax])):
+    if type(units) is int and (units, [type(m) for m in after]) in (
+        (1, [nn.Sigmoid]),
+        (2, [nn.Softmax]),
+    ):
         return units
     what = " then ".join(type(m).__name__.lower() for m in after) or "no activation"
     raise UserError(f"ends in {units} units with {what}; readable are one with sigmoid and two "

@@ -1,25 +1,24 @@
 """Files that Keras writes, as a list of layers: HDF5 of any Keras, `.weights.h5`, `.keras`.
 
 Nothing in a file is run: a configuration is read as JSON, and a layer of code (Lambda) is a name.
-An array stays on disk until its shape is known to be right.
+What a file may hold and how large that may be is decided in hdf5.py and, of a zip file, here.
 """
 
 import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from mesocore.core.errors import UserError
+from mesocore.nets import hdf5
+from mesocore.nets.hdf5 import MOST_BYTES, MOST_TEXT, Group
 
-MOST_BYTES = 64 << 20  # of a part of a .keras file: Meso4 with its optimiser takes one MB
-DEEPEST = 8  # groups within groups; Keras needs five
+MOST_LAYERS = 1000  # of a configuration; MesoInception4 has 40
 WITH_WEIGHTS = ("conv2d", "batch_normalization", "dense")
 BRANCH = "branch"  # stands before each of the layers side by side that a concatenation joins
 
@@ -35,67 +34,79 @@ class Layer:
 
     kind: str
     name: str
-    arrays: dict[str, h5py.Dataset] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
     config: dict = field(default_factory=dict)
 
 
-@contextmanager
-def open_layers(path: Path) -> Iterator[tuple[list[Layer], bool]]:
+def read_layers(path: Path) -> tuple[list[Layer], bool]:
     """The layers in `path`, and whether the file is a whole model, which tells what they do.
 
     Those of a whole model come in the order of computation, branches one after another. Those of
     weights alone come in the order of creation where names tell it, else in the file's order.
-    Arrays can be read inside the `with`. Raises `UserError` with a reason that does not name the
-    file, `OSError`, `ValueError` and the like for a damaged one.
+    Raises `UserError` with a reason that does not name the file, `OSError`, `ValueError` and the
+    like for a damaged one.
     """
-    if h5py.is_hdf5(path):
-        with h5py.File(path) as file:
-            config = file.attrs.get("model_config")
-            yield _layers(file, None if config is None else json.loads(config))
-    elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(_part(archive, "config.json"))
-            with h5py.File(io.BytesIO(_part(archive, "model.weights.h5"))) as file:
-                yield _layers(file, config)
-    else:
+    with open(path, "rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise UserError(f"has more than {MOST_BYTES >> 20} MB; Meso4 takes one")
+    if not data.startswith(b"PK") and hdf5.is_hdf5(data):
+        root = hdf5.read(data)
+        config = root.attributes.get("model_config")
+        return _layers(root, None if config is None else _configuration(config))
+    if not zipfile.is_zipfile(io.BytesIO(data)):
         raise UserError("is neither an HDF5 file nor a zip file of Keras")
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        config = _part(archive, "config.json", MOST_TEXT)
+        weights = _part(archive, "model.weights.h5", MOST_BYTES)
+    return _layers(hdf5.read(weights), _configuration(config))
 
 
 def read(layer: Layer, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """The array `name`, float32 of `shape`. Raises `UserError` if the file has it otherwise."""
-    dataset = layer.arrays[name]
-    if dataset.shape != shape:
-        raise UserError(f"{name} of its layer {layer.name} is {dataset.shape}, not {shape}")
-    if dataset.dtype.kind != "f":
-        raise UserError(
-            f"{name} of its layer {layer.name} is {dataset.dtype}, not of float numbers"
-        )
-    if dataset.external or dataset.is_virtual:
-        raise UserError(f"{name} of its layer {layer.name} lies in another file; none is followed")
-    values = dataset[()].astype(np.float32)
+    array = layer.arrays[name]
+    if array.shape != shape:
+        raise UserError(f"{name} of its layer {layer.name} is {array.shape}, not {shape}")
+    if array.dtype.kind != "f":
+        raise UserError(f"{name} of its layer {layer.name} is {array.dtype}, not of float numbers")
+    with np.errstate(over="ignore"):  # of float64: infinite then, which is said below
+        values = array.astype(np.float32)
     if not np.isfinite(values).all():
         raise UserError(f"{name} of its layer {layer.name} has infinite or nan values")
+    if name == "moving_variance" and (values < 0).any():
+        raise UserError(f"{name} of its layer {layer.name} has negative values")
     return values
 
 
-def _part(archive: zipfile.ZipFile, name: str) -> bytes:
-    if name not in archive.namelist():
-        raise UserError(f"is a zip file without {name}, so not of Keras")
-    if archive.getinfo(name).file_size > MOST_BYTES:
-        raise UserError(f"holds a {name} of more than {MOST_BYTES >> 20} MB; Meso4 takes one")
-    return archive.read(name)
+def _part(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
+    found = [part for part in archive.infolist() if part.filename == name]
+    if len(found) != 1:
+        there = f"with {name} twice" if found else f"without {name}"
+        raise UserError(f"is a zip file {there}, so not of Keras")
+    if found[0].file_size > most:
+        raise UserError(f"holds a {name} of more than {most >> 20} MB; Meso4 takes one")
+    if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise UserError(f"holds a {name} that is compressed as Keras does not do it")
+    return archive.read(found[0])
 
 
-def _layers(file: h5py.File, config: dict | None) -> tuple[list[Layer], bool]:
+def _configuration(text: str | bytes) -> dict:
+    def refuse(number: str) -> None:
+        raise ValueError(f"{number} is no number of JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def _layers(root: Group, config: dict | None) -> tuple[list[Layer], bool]:
     places = ("layers", "_layer_checkpoint_dependencies", "model_weights")
-    place = next((name for name in places if name in file), "/")
-    weights, by_class = _child(file, place), place in places[:2]
+    place = next((name for name in places if name in root.children), "")
+    weights, by_class = _group(root, place) if place else root, place in places[:2]
     if config is not None:
         return _whole_model(weights, config, by_class), True
     found = [_layer(weights, name, by_class) for name in _names(weights)]
     if not any(layer.arrays for layer in found):
         raise UserError(f"is an HDF5 file without weights of layers; it holds: "
-                        f"{', '.join(list(file)[:8]) or 'nothing'}")  # fmt: skip
+                        f"{', '.join(list(root.children)[:8]) or 'nothing'}")  # fmt: skip
     named = [layer for layer in found if layer.kind in WITH_WEIGHTS]
     if all(re.fullmatch(rf"{layer.kind}(_\d+)?", layer.name) for layer in named):
         # Keras numbers layers as they are created, per kind, across a session
@@ -108,36 +119,34 @@ def _number(name: str) -> int:
     return int(match[1]) if match else 0  # the first layer of a session has no number
 
 
-def _names(weights: h5py.Group) -> list[str]:
-    named = weights.attrs.get("layer_names")
-    if named is None:
-        return sorted(weights, key=_number)
-    return [n.decode() if isinstance(n, bytes) else str(n) for n in named]
+def _names(weights: Group) -> list[str]:
+    named = weights.attributes.get("layer_names")
+    return sorted(weights.children, key=_number) if named is None else list(named)
 
 
-def _child(group: h5py.Group, path: str) -> h5py.Group | h5py.Dataset:
+def _group(group: Group, path: str) -> Group:
+    """The group at `path` below `group`. Raises `UserError` if there is none."""
     for name in filter(None, path.split("/")):
-        link = group.get(name, getlink=True)
-        if link is None:
-            raise UserError(f"lacks {path}")
-        if not isinstance(link, h5py.HardLink):
-            raise UserError(f"has a link at {path} that leads elsewhere; none is followed")
-        group = group[name]
+        group = group.children.get(name) if isinstance(group, Group) else None
+    if not isinstance(group, Group):
+        raise UserError(f"has no group {path}")
     return group
 
 
-def _layer(weights: h5py.Group, name: str, by_class: bool, config: dict | None = None) -> Layer:
-    group, kind = _child(weights, name), re.sub(r"_\d+$", "", name)
-    if not isinstance(group, h5py.Group):
+def _layer(weights: Group, name: str, by_class: bool, config: dict | None = None) -> Layer:
+    kind = re.sub(r"_\d+$", "", name)
+    if isinstance(weights.children.get(name), np.ndarray):
         return Layer(kind, name)
+    group = _group(weights, name)
     if by_class:
-        held = _child(group, "vars")
-        arrays = [_child(held, str(index)) for index in range(len(held))]
+        held = _group(group, "vars")
+        arrays = [held.children[str(index)] for index in range(len(held.children))]
         names = _array_names(kind, len(arrays), config or {})
-        beside = next((f"/{name}" for name in group if name != "vars"), "")  # a layer as an option
-        given = f"{held.attrs.get('name', name)}{beside}"
-        return Layer(kind + beside, given, dict(zip(names, arrays, strict=True)))
-    arrays = dict(_datasets(group))
+        # a layer as an option
+        beside = next((f"/{name}" for name in group.children if name != "vars"), "")
+        given = f"{held.attributes.get('name', name)}{beside}"
+        return Layer(kind + beside, given, _arrays(zip(names, arrays, strict=True)))
+    arrays = _arrays(_inside(group))
     if "moving_mean" in arrays:
         kind = "batch_normalization"
     elif "kernel" in arrays:
@@ -145,13 +154,19 @@ def _layer(weights: h5py.Group, name: str, by_class: bool, config: dict | None =
     return Layer(kind, name, arrays)
 
 
-def _datasets(group: h5py.Group, depth: int = 0) -> Iterator[tuple[str, h5py.Dataset]]:
-    if depth > DEEPEST:
-        raise UserError(f"has groups more than {DEEPEST} deep, which Keras does not write")
-    for name in group:
-        item = _child(group, name)
-        if isinstance(item, h5py.Group):
-            yield from _datasets(item, depth + 1)
+def _arrays(named: Iterable[tuple[str, Group | np.ndarray]]) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    for name, array in named:
+        if not isinstance(array, np.ndarray) or name in found:
+            raise UserError(f"has a group at {name}, or two arrays, where a layer has one array")
+        found[name] = array
+    return found
+
+
+def _inside(group: Group) -> Iterator[tuple[str, np.ndarray]]:
+    for name, item in group.children.items():
+        if isinstance(item, Group):
+            yield from _inside(item)
         else:
             yield name.split(":")[0], item
 
@@ -176,9 +191,11 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _whole_model(weights: h5py.Group, model: dict, by_class: bool) -> list[Layer]:
+def _whole_model(weights: Group, model: dict, by_class: bool) -> list[Layer]:
     own = model["config"]
     listed = own if isinstance(own, list) else own["layers"]  # a list: Sequential before 2.2.3
+    if len(listed) > MOST_LAYERS:
+        raise UserError(f"has {len(listed)} layers; MesoInception4 has 40")
     places: dict[str, str] = {}  # in Keras 3's own files, layers bear the names of their classes
     counts: dict[str, int] = {}
     for entry in listed:
@@ -193,7 +210,7 @@ def _whole_model(weights: h5py.Group, model: dict, by_class: bool) -> list[Layer
         kind, config = snake_case(entry["class_name"]), entry["config"]
         place, arrays = places[config["name"]], {}
         if kind in WITH_WEIGHTS:
-            if place not in weights:
+            if place not in weights.children:
                 raise UserError(f"lacks the weights of its layer {config['name']}")
             arrays = _layer(weights, place, by_class, config).arrays
         found.append(Layer(kind, config["name"], arrays, config))
@@ -229,7 +246,8 @@ def _in_order(class_name: str, own: dict, listed: list[dict]) -> list[dict | Non
         name = inputs[0] if len(inputs) == 1 else None
         if len(inputs) > 1:
             ways = [back(one) for one in inputs]
-            name = next((one for one in ways[0] if all(one in way for way in ways)), None)
+            shared = set(ways[0]).intersection(*ways)
+            name = next((one for one in ways[0] if one in shared), None)
             for way in reversed(ways):
                 found += [layers[one] for one in way[: way.index(name) if name else None]] + [None]
     return found[::-1]

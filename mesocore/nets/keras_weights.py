@@ -21,12 +21,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from mesocore.core.errors import UserError
+from mesocore.core.errors import UserError, one_line
 from mesocore.core.images import Preparation
 from mesocore.nets import keras_files
-from mesocore.nets.keras_activations import LAYERS, activation, output_units, put_in
+from mesocore.nets.keras_activations import LAYERS, activation, number, output_units, put_in
 from mesocore.nets.keras_files import BRANCH, WITH_WEIGHTS, Layer
-from mesocore.nets.models import SMALLEST, InceptionBlock, MesoNet, build
+from mesocore.nets.models import LARGEST, SMALLEST, InceptionBlock, MesoNet, build
 
 # How the published figures were computed: the whole image squashed to 256 px, nearest neighbour.
 PREPARATION = Preparation(size=256, fit="squash", resample="nearest", quality=None)
@@ -48,7 +48,7 @@ BY_DEPTH = (1, 3, 5, 0, 2, 4, 6)
 # arrays that a layer may lack, and the option that says so
 OPTIONAL = {"bias": "use_bias", "gamma": "scale", "beta": "center"}
 DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError,
-          zipfile.BadZipFile, zlib.error)  # fmt: skip
+          OverflowError, zipfile.BadZipFile, zlib.error)  # fmt: skip
 
 
 def load_keras(path: str | Path, fake_class: int = 0) -> MesoNet:
@@ -67,12 +67,12 @@ def load_keras(path: str | Path, fake_class: int = 0) -> MesoNet:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
-        with keras_files.open_layers(path) as (layers, whole):
-            model = _whole_model(layers) if whole else _weights_alone(layers)
+        layers, whole = keras_files.read_layers(path)
+        model = _whole_model(layers) if whole else _weights_alone(layers)
     except UserError as reason:
-        raise UserError(f"{path} {reason}") from None
+        raise UserError(f"{path} {one_line(reason)}") from None
     except DAMAGE as error:
-        raise UserError(f"{path} is damaged, or not of Keras ({error})") from error
+        raise UserError(f"{path} is damaged, or not of Keras ({one_line(error)})") from error
     with torch.no_grad():
         first, last = model.classifier[2], model.classifier[5]
         side = math.isqrt(first.in_features // 16)
@@ -110,10 +110,11 @@ def _size(layers: list[Layer]) -> int:
               for layer in layers)  # fmt: skip
     _, height, width, channels = next(filter(None, shapes), (None, 256, 256, 3))
     # other sides are padded at the left too, which ours are not
-    if height != width or channels != 3 or height % 32 or height < SMALLEST:
+    square = type(height) is int and height == width and channels == 3 and not height % 32
+    if not square or not SMALLEST <= height <= LARGEST:
         raise UserError(
             f"takes images of {width} x {height} pixels in {channels} channels; readable are "
-            f"squares in 3 whose side is a multiple of 32 from {SMALLEST} upwards"
+            f"squares in 3 whose side is a multiple of 32 from {SMALLEST} to {LARGEST}"
         )
     return height
 
@@ -183,11 +184,11 @@ def _check_options(layer: Layer, module: nn.Module | None, net: str) -> None:
         given = layer.config.get(option)
         if isinstance(given, list) and len(set(given)) == 1:  # one for each side
             given = given[0]
-        if given is not None and given not in allowed:
+        if given is not None and (type(given) is bool or given not in allowed):
             raise UserError(f"has {option} {given} in its layer {layer.name}; {net} has "
                             f"{allowed[0]} there")  # fmt: skip
     if isinstance(module, nn.BatchNorm2d):
-        module.eps = float(layer.config["epsilon"])
+        module.eps = number(layer, "epsilon", above=0.0)
 
 
 def _weights_alone(layers: list[Layer]) -> MesoNet:

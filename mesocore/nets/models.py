@@ -6,7 +6,7 @@ Network", WIFS 2018, and the Keras code its authors released. Every model here t
 
 How the first two differ from the published code, and nothing else does:
 - logits instead of a sigmoid, and fake is the positive class (the Keras weights mean P(real));
-- any size that is a multiple of 16 from 64 upwards; at 256 the shapes are the published ones;
+- any size that is a multiple of 16 from 64 to 2048; at 256 the shapes are the published ones;
 - the flattened features are in PyTorch's C, H, W order; keras_weights.py reorders imported ones.
 """
 
@@ -19,14 +19,16 @@ from torch import Tensor, nn
 from mesocore.core.errors import UserError
 from mesocore.nets.layers import ATTENTION, BlurPool, HighPass, InvertedResidual, attention
 
-SMALLEST, MULTIPLE = 64, 16
+SMALLEST, LARGEST, MULTIPLE = 64, 2048, 16
+MOST_MEMBERS = 100  # of an ensemble
 
 
 def check_size(size: int) -> int:
     """Returns `size` if a model accepts it. Raises `UserError` otherwise."""
-    if size < SMALLEST or size % MULTIPLE:
+    if not SMALLEST <= size <= LARGEST or size % MULTIPLE:
         raise UserError(
-            f"size {size} does not work: write a multiple of {MULTIPLE} from {SMALLEST} upwards"
+            f"size {size} does not work: write a multiple of {MULTIPLE} from {SMALLEST} to "
+            f"{LARGEST}"
         )
     return size
 
@@ -241,10 +243,13 @@ def build(name: str, size: int = 256) -> nn.Module:
 
     A name is one of `MODELS`, `mesonetplus`, or `meso4` with parts of MesoNetPlus:
     `meso4+inverted+se`. `3*NAME` is an ensemble of three. Raises `UserError` for an unknown name
-    or part, or two kinds of attention.
+    or part, two kinds of attention, or more than `MOST_MEMBERS`.
     """
     count, star, member = name.partition("*")
-    if star and count.isdecimal() and int(count) > 1:
+    if star and count.isascii() and count.isdecimal() and count[0] != "0" and count != "1":
+        if len(count) > 3 or int(count) > MOST_MEMBERS or "*" in member:
+            raise UserError(f"{name[:80]!r}: an ensemble has at most {MOST_MEMBERS} members, which "
+                            "are no ensembles")  # fmt: skip
         return Ensemble([build(member, size) for _ in range(int(count))])
     if name in MODELS:
         return MODELS[name](size=size)
@@ -252,7 +257,7 @@ def build(name: str, size: int = 256) -> nn.Module:
     if base != "meso4" or not parts or not set(parts) <= set(NETWORK_PARTS):
         names = ", ".join([*MODELS, "mesonetplus"])
         raise UserError(
-            f"no model is called {name!r}; choose one of: {names}, or meso4 with parts: "
+            f"no model is called {name[:80]!r}; choose one of: {names}, or meso4 with parts: "
             f"meso4+inverted+se. Parts: {', '.join(NETWORK_PARTS)}"
         )
     if len(set(parts)) < len(parts) or len(set(parts) & set(ATTENTION)) > 1:

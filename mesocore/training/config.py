@@ -4,10 +4,11 @@ The options of `mesocore train` are made from these fields (cli.py). Nothing her
 a setting is checked, so that `--help` answers at once.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from mesocore.core.errors import UserError
+from mesocore.core.ranges import COUNT, SEED, SHARE, Range
 
 if TYPE_CHECKING:
     from mesocore.nets.pruning import PruningHook
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
-def _setting(default: object, about: str, least: int | None = None):
-    """A field of `TrainConfig`: `about` for its option's help, `least` the smallest value."""
-    return field(default=default, metadata={"help": about, "min": least})
+OR_NONE = Range(int, 0, COUNT.most)  # counts of which 0 means none
+
+
+def _setting(default: object, about: str, within: Range | None = None):
+    """A field of `TrainConfig`: `about` for its option's help, `within` for what is a number."""
+    return field(default=default, metadata={"help": about, "range": within})
 
 
 @dataclass(frozen=True)
@@ -30,29 +34,31 @@ class TrainConfig:
 
     model: str
     data: str  # folder of an assembled set
-    epochs: int = _setting(20, "passes over the training split", 1)
-    size: int = _setting(256, "pixels a side")
-    batch_size: int = _setting(32, "images of all processes together", 2)
-    learning_rate: float = _setting(3e-3, "the peak of the schedule")
+    epochs: int = _setting(20, "passes over the training split", COUNT)
+    size: int = _setting(256, "pixels a side", Range(int, 64, 4096))
+    batch_size: int = _setting(32, "images of all processes together", Range(int, 2, COUNT.most))
+    learning_rate: float = _setting(3e-3, "the peak of the schedule", Range(float, positive=True))
     schedule: str = _setting("cosine", "of the learning rate: cosine, one-cycle or constant")
-    warmup: float = _setting(0.1, "share of the steps over which the learning rate rises")
-    accumulate: int = _setting(1, "batches whose gradients are averaged into one step", 1)
-    weight_decay: float = _setting(0.01, "of AdamW")
-    dropout: float | None = _setting(None, "before both dense layers (default: as published, 0.5)")
+    warmup: float = _setting(0.1, "share of the steps over which the learning rate rises", SHARE)
+    accumulate: int = _setting(1, "batches whose gradients are averaged into one step", COUNT)
+    weight_decay: float = _setting(0.01, "of AdamW", Range(float, 0))
+    dropout: float | None = _setting(
+        None, "before both dense layers (default: as published, 0.5)", SHARE
+    )
     augment: str = _setting(
         "flip", "of training images: none, or some of flip+jpeg+blur+resize+noise+colour"
     )
-    images: int = _setting(0, "train on so many, in whole groups; 0: all", 0)
+    images: int = _setting(0, "train on so many, in whole groups; 0: all", OR_NONE)
     balanced_sampling: bool = _setting(False, "draw both classes equally often")
-    label_smoothing: float = _setting(0.0, "0.1: targets 0.05 and 0.95")
-    clip_norm: float = _setting(0.0, "largest norm of a gradient; 0: any")
+    label_smoothing: float = _setting(0.0, "0.1: targets 0.05 and 0.95", SHARE)
+    clip_norm: float = _setting(0.0, "largest norm of a gradient; 0: any", Range(float, 0))
     ema: float = _setting(
-        0.0, "decay a step of the weights' moving average, which is evaluated; 0: none"
+        0.0, "decay a step of the weights' moving average, which is evaluated; 0: none", SHARE
     )
-    patience: int = _setting(0, "stop after so many epochs without a better one; 0: never")
+    patience: int = _setting(0, "stop after so many epochs without a better one; 0: never", OR_NONE)
     precision: str = _setting("fp32", "of training: fp32, bf16, or on a GPU fp16")
     channels_last: bool = _setting(False, "lay weights out as images are; may be faster")
-    seed: int = _setting(0, "of weights, order and augmentation", 0)
+    seed: int = _setting(0, "of weights, order and augmentation", SEED)
     init: str | None = _setting(None, "a run of the same model to start from (fine-tuning)")
     prune: float = 0.0  # share of weights that goes before the first step (nets/pruning.py)
     prune_method: str = "global"
@@ -64,20 +70,14 @@ class TrainConfig:
         from mesocore.training import schedule
 
         object.__setattr__(self, "model", full_name(self.model))  # the class is frozen
-        for name in ("epochs", "batch_size", "accumulate", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be greater than 0")
-        for name in ("clip_norm", "patience", "images"):
-            if getattr(self, name) < 0:
-                raise UserError(f"{name} is {getattr(self, name)}; write 0 to do without")
-        for name in ("dropout", "label_smoothing", "ema", "warmup"):
-            if not 0 <= (getattr(self, name) or 0) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; write a share from 0 to below 1")
-        if "*" in self.model:
-            raise UserError(
-                f"{self.model} is an ensemble; train, tune or prune its members, each with its own "
-                "seed, and put them together with mesocore ensemble"
-            )
+        check_single(self.model)
+        for setting in fields(self):
+            value, within = getattr(self, setting.name), setting.metadata.get("range")
+            if within and not (value is None and setting.default is None):
+                within.check(setting.name, value)
+        for name in ("data", "init"):
+            if getattr(self, name) == "":
+                raise UserError(f"{name} is empty; name a folder")
         augmentation.parse(self.augment)
         schedule.check(self.schedule)
         pruning.check(self.prune, self.prune_method)
@@ -90,3 +90,12 @@ class TrainConfig:
         from mesocore.nets.pruning import PruningHook
 
         return PruningHook(self.prune, self.prune_method, self.seed)
+
+
+def check_single(model: str) -> None:
+    """Raises `UserError` for the name of an ensemble, which is not trained as a whole."""
+    if "*" in model:
+        raise UserError(
+            f"{model} is an ensemble; train, tune or prune its members, each with its own "
+            "seed, and put them together with mesocore ensemble"
+        )

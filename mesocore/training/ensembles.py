@@ -5,6 +5,7 @@ any of them; it costs as many times the arithmetic. The ensemble is a run's fold
 and needs none of its members' any more.
 """
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,7 +65,11 @@ def save_ensemble(members: Sequence[Path], data: str | Path, out: Path) -> Detec
     check_free(out)
     made = ensemble([load_detector(run) for run in members], data)
     out.mkdir(parents=True, exist_ok=True)
-    save_model(out, made.model, made.description)
-    if made.trained_on is not None:
-        save_trained_on(out, made.trained_on)
+    try:
+        save_model(out, made.model, made.description)
+        if made.trained_on is not None:
+            save_trained_on(out, made.trained_on)
+    except BaseException:
+        shutil.rmtree(out)  # or the same command would find it in use
+        raise
     return made

@@ -5,6 +5,8 @@ moments, the weights' EMA and the history at the end of an epoch are the whole s
 killed repeats at most one epoch and ends in the same bits.
 """
 
+import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, asdict, fields
@@ -18,10 +20,12 @@ from torch import nn
 
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import environment, setup
+from mesocore.core.schemas import parse_json
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import LABELS, AssembledSet
 from mesocore.evaluation import metrics
 from mesocore.nets.detector import (
+    DESCRIPTION,
     Detector,
     load_detector,
     logits,
@@ -30,7 +34,7 @@ from mesocore.nets.detector import (
 )
 from mesocore.nets.models import build
 from mesocore.training import distributed, loop, run_folder
-from mesocore.training.config import TrainConfig
+from mesocore.training.config import TrainConfig, check_single
 
 
 def fine_tuning_config(run: Path, data: str, epochs: int = 5, **changes) -> TrainConfig:
@@ -41,7 +45,14 @@ def fine_tuning_config(run: Path, data: str, epochs: int = 5, **changes) -> Trai
     before = load_detector(run).description["config"]
     if "learning_rate" not in before:
         raise UserError(f"{run} has no settings to go on with; give the folder of a mesocore run")
+    check_single(before["model"])
     own = {f.name: before[f.name] for f in fields(TrainConfig) if f.name in before}
+    one_seed = {} if isinstance(before["seed"], int) else {"seed": 0}  # of an ensemble: refused
+    try:
+        parse_json(json.dumps(own | one_seed), TrainConfig)
+    except ValueError as error:
+        raise UserError(f"{run / DESCRIPTION}: config.{error}; restore the file, or train again"
+                        ) from None  # fmt: skip
     own |= {"learning_rate": before["learning_rate"] / 10, "init": str(run), "data": data}
     return TrainConfig(**own | {"epochs": epochs} | changes)
 
@@ -63,18 +74,30 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     settings = {**asdict(config), "manifest_sha256": assembled.manifest_sha256}
     setup(config.seed)
     model, settings["init_sha256"] = initial_model(config)  # first: a mistake leaves no run
+    defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
+    seen = _seen(assembled, config)
     if accelerator.is_main_process:
-        defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
-        run_folder.open_run(out, settings, defaults, resume)
-        save_trained_on(out, _seen(assembled, config))
-    accelerator.wait_for_everyone()
-    if resume and _finished(done := run_folder.history(out), config):
+        run_folder.check(out, settings, defaults, resume)
+    done = run_folder.history(out) if resume else []
+    kept = run_folder.keeps_best(out, done)
+    if kept and _finished(done, config):
+        if accelerator.is_main_process:
+            run_folder.write_history(out, done)
+            save_trained_on(out, seen)
         return pd.DataFrame(done)
     trainer = loop.prepare(model, config, accelerator)
-    rows = run_folder.restore(out, trainer) if resume else []
     with accelerator.main_process_first():
         training, validation = _splits(assembled, config)
+    # the state has the weights of its last epoch alone: if others are lost, all begins anew
+    usable = kept or run_folder.best(done) is done[-1]
+    rows = run_folder.restore(out, trainer) if resume and usable else []
+    accelerator.wait_for_everyone()  # what was refused until here has left no run
+    if accelerator.is_main_process:
+        run_folder.start(out, settings, defaults, resume)
+        save_trained_on(out, seen)
     training = dataset.on_device(training, accelerator.device)
+    if not kept:
+        _mend(trainer, validation, out, rows, settings, assembled)
     with (
         run_folder.Log(out, rows, accelerator.is_main_process) as log,
         _explained(config, out, rows),
@@ -90,6 +113,25 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
             rows.append(row)
             log.add(rows)
     return pd.DataFrame(rows)
+
+
+def _mend(
+    trainer: loop.Trainer,
+    validation: dataset.FaceSet,
+    out: Path,
+    rows: list[dict],
+    settings: dict,
+    assembled: AssembledSet,
+) -> None:
+    """Keeps the model of the last epoch again, which is the best, or says that all begins anew."""
+    if rows:
+        _, fitted = _validate(trainer, validation)
+    if not trainer.accelerator.is_main_process:
+        return
+    how = "they are taken from its state" if rows else "it is trained again from its first epoch"
+    print(f"{out}: the weights of its best epoch are gone or damaged; {how}", file=sys.stderr)
+    if rows:
+        _keep(trainer, out, {"config": settings, "best": rows[-1], **fitted}, assembled)
 
 
 def _devices(config: TrainConfig) -> Accelerator:
@@ -174,19 +216,19 @@ def _explained(config: TrainConfig, out: Path, rows: list[dict]) -> Iterator[Non
 def initial_model(config: TrainConfig) -> tuple[nn.Module, str | None]:
     """The model before its first step, and the hash of the weights that it was given, if any."""
     model = build(config.model, config.size)
-    for module in model.modules():
-        if config.dropout is not None and isinstance(module, nn.Dropout):
-            module.p = config.dropout
     init_sha256 = None
     if config.init is not None:
         before = load_detector(config.init)
-        _check_start(config, before)
+        _check_start(config, before, model)
         model.load_state_dict(before.model.state_dict())
         init_sha256 = before.description["weights_sha256"]
+    for module in model.modules():
+        if config.dropout is not None and isinstance(module, nn.Dropout):
+            module.p = config.dropout
     return config.hook().start(model, config.size), init_sha256
 
 
-def _check_start(config: TrainConfig, before: Detector) -> None:
+def _check_start(config: TrainConfig, before: Detector, model: nn.Module) -> None:
     found = before.description["config"]
     if (found["model"], before.size) != (config.model, config.size):
         raise UserError(
@@ -194,6 +236,9 @@ def _check_start(config: TrainConfig, before: Detector) -> None:
             f"a {config.model} for {config.size} px"
         )
     config.hook().check_start(config.init, found)
+    if str(before.model) != str(model):  # widths, and activations of Keras
+        raise UserError(f"{config.init} holds a {config.model} with other layers than those that "
+                        "are trained here; leave init out")  # fmt: skip
 
 
 def _validate(trainer: loop.Trainer, data: dataset.FaceSet) -> tuple[dict, dict]:

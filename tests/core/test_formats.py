@@ -122,7 +122,9 @@ def test_heic_is_read_by_its_library(monkeypatch):
     head = box(b"heic\0\0\0\0mif1heic")
 
     def opener(file, name):
-        return Image.open(io.BytesIO(file.read()[len(head) :]))
+        image = Image.open(io.BytesIO(file.read()[len(head) :]))
+        image.format = "HEIF"
+        return image
 
     def register():
         Image.OPEN["HEIF"] = (opener, None)

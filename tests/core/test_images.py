@@ -78,14 +78,24 @@ def test_16_bit_grey_keeps_its_brightness(tmp_path):
     assert np.array_equal(result, np.repeat(grey[..., None], 3, axis=2))
 
 
-@pytest.mark.parametrize("kind", ["RGBA", "PA"])
+@pytest.mark.parametrize("kind", ["RGBA", "LA", "PA"])
 def test_transparency_is_composited_on_white(tmp_path, kind):
+    image = picture(3, (96, 600)).convert("RGBA")  # of more than one strip
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    image = image.quantize(16) if kind == "PA" else image.convert(kind)
+    image.save(tmp_path / "clear.png")
+    white = Image.new("RGBA", image.size, "white")
+    expected = Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
+    assert np.array_equal(open_rgb(tmp_path / "clear.png"), expected)
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "TIFF", "GIF"])
+def test_a_picture_that_nobody_can_see_is_refused(tmp_path, form):
     image = picture(3).convert("RGBA")
     image.putalpha(0)
-    if kind == "PA":
-        image = image.quantize(16)
-    image.save(tmp_path / "clear.png")
-    assert np.asarray(open_rgb(tmp_path / "clear.png")).min() == 255
+    image.save(tmp_path / "clear", form)
+    with pytest.raises(BadImage, match="fully transparent"):
+        open_rgb(tmp_path / "clear")
 
 
 def test_exif_orientation_is_applied_and_broken_exif_is_not_fatal(tmp_path):

@@ -1,6 +1,5 @@
 """Assembly: manifest, duplicates, groups, splits, determinism, and kill -9 at any moment."""
 
-import io
 import json
 import os
 import shutil
@@ -19,8 +18,9 @@ from mesocore.core.files import sha256_file
 from mesocore.core.images import Preparation, encode_jpeg, open_rgb, prepare
 from mesocore.data.assembled_set import MANIFEST
 from mesocore.data.assembly import assemble as assembling
-from mesocore.data.assembly import convert, duplicates, splits
+from mesocore.data.assembly import convert, duplicates, fingerprints, splits
 from mesocore.data.assembly.assemble import assemble, load
+from mesocore.data.assembly.fingerprints import THUMBNAIL
 from tests import victims
 from tests.conftest import fill, picture
 
@@ -61,14 +61,16 @@ def test_manifest_tells_the_truth(source, tmp_path):
     for row in table.itertuples():
         assert row.path.startswith(f"images/{row.label}/") and f"/{row.label}/" in row.origin
         assert sha256_file(out / row.path) == row.sha256
-        assert duplicates.phash((out / row.path).read_bytes()) == row.phash
+        ready = prepare(open_rgb(source.parent / row.origin), Preparation(64))
+        assert row.phash == fingerprints.measure(ready)[0]
+        assert encode_jpeg(ready, 90) == (out / row.path).read_bytes()
         assert Image.open(out / row.path).size == (64, 64)
         assert (row.width, row.height, row.source) == (96, 96, "faces")
         assert (source.parent / row.origin).exists()
     description = json.loads((out / "assembly.json").read_text())
     assert description["manifest_sha256"] == sha256_file(out / "manifest.csv")
     assert sorted(os.listdir(out)) == [
-        "assembly.json", "images", "manifest.csv", "originals.csv", "rejected.csv",
+        ".cache", "assembly.json", "images", "manifest.csv", "originals.csv", "rejected.csv",
     ]  # fmt: skip
 
 
@@ -195,24 +197,56 @@ def test_hashes_are_those_of_imagehash(real_faces):
     for path in sorted((real_faces / "openforensics/real").iterdir())[:20]:
         for side in (64, 96, 256, 600):
             image = prepare(open_rgb(path), Preparation(side))
-            jpeg = encode_jpeg(image, 90)
-            small = Image.open(io.BytesIO(jpeg))
-            small.draft("L", (64, 64))
-            assert duplicates.phash(jpeg) == str(imagehash.phash(small.convert("L")))
-    flat = encode_jpeg(Image.new("RGB", (64, 64), "grey"), 90)
-    assert duplicates.phash(flat) == str(imagehash.phash(Image.open(io.BytesIO(flat))))
+            small = image.resize((32, 32), Image.Resampling.BOX, reducing_gap=1)
+            assert fingerprints.measure(image)[0] == str(imagehash.phash(small))
+    flat = Image.new("RGB", (64, 64), "grey")
+    assert fingerprints.measure(flat)[0] == str(imagehash.phash(flat))
+
+
+def test_a_file_measures_as_the_pixels_that_it_was_made_of(real_faces, tmp_path):
+    bits, pairs = [], []
+    for path in sorted((real_faces / "openforensics/real").iterdir())[:40]:
+        image = prepare(open_rgb(path), Preparation(256))
+        (tmp_path / "x.jpg").write_bytes(encode_jpeg(image, 90))
+        own, of_file = fingerprints.measure(image), fingerprints.of_file(tmp_path / "x.jpg")
+        bits.append((int(own[0], 16) ^ int(of_file[0], 16)).bit_count())
+        pairs.append([own[1], of_file[1]])
+    assert max(bits) <= 4 and np.mean(bits) < 1
+    thumbs = np.frombuffer(b"".join(sum(pairs, [])), np.uint8).reshape(-1, 2, *THUMBNAIL)
+    own, of_file = (thumbs[:, k] / duplicates.contrasts(thumbs[:, k]) for k in (0, 1))
+    assert duplicates.differences(own, of_file).max() < 0.05
+    assert duplicates.differences(own[:-1], of_file[1:]).min() > duplicates.MAX_DIFFERENCE
+
+
+def test_green_alone_tells_apart_what_all_three_channels_do(tmp_path):
+    """Near and far pairs, among them such that agree in green and in nothing else."""
+    rng = np.random.default_rng(0)
+    thumbs = rng.integers(0, 256, (200, *THUMBNAIL), dtype=np.uint8)
+    noise = rng.integers(-40, 41, (100, *THUMBNAIL)) * rng.uniform(0, 1, (100, 1, 1, 1))
+    thumbs[100:] = (thumbs[:100] + noise).clip(0, 255)
+    thumbs[180:, ..., 0] = thumbs[180:, ..., 2]
+    thumbs.tofile(tmp_path / "thumbnails")
+    pairs = duplicates.near_duplicates(["0" * 16] * 200, tmp_path / "thumbnails", np.arange(200))
+    scaled = thumbs / duplicates.contrasts(thumbs)
+    first, second = np.triu_indices(200, 1)
+    near = duplicates.differences(scaled[first], scaled[second]) <= duplicates.MAX_DIFFERENCE
+    assert 20 < near.sum() < 80
+    assert np.array_equal(pairs, np.stack([first, second], 1)[near])
 
 
 def test_workers_and_batches_do_not_change_near_duplicates(tmp_path):
-    fill(tmp_path, 12)
-    for path in sorted(tmp_path.iterdir())[:6]:
-        Image.open(path).save(tmp_path / f"again-{path.name}", quality=50)
-    files = sorted(tmp_path.iterdir())
+    fill(tmp_path / "pictures", 12)
+    for path in sorted((tmp_path / "pictures").iterdir())[:6]:
+        Image.open(path).save(tmp_path / f"pictures/again-{path.name}", quality=50)
+    files = sorted((tmp_path / "pictures").iterdir())
     hashes = ["0" * 16] * len(files)  # everything is a candidate
-    pairs = duplicates.near_duplicates(hashes, files)
+    thumbnails, places = tmp_path / "thumbnails", np.arange(len(files))[::-1]
+    thumbnails.write_bytes(b"".join(fingerprints.of_file(file)[1] for file in files[::-1]))
+    pairs = duplicates.near_duplicates(hashes, thumbnails, places)
     named = {(files[i].name, files[j].name) for i, j in pairs}
     assert named == {(f"{seed:05d}.jpg", f"again-{seed:05d}.jpg") for seed in range(6)}
-    assert np.array_equal(duplicates.near_duplicates(hashes, files, workers=2), pairs)
+    again = duplicates.near_duplicates(hashes, thumbnails, places, workers=2)
+    assert np.array_equal(again, pairs)
 
 
 def test_different_pictures_are_not_joined(real_faces, tmp_path):
@@ -374,4 +408,19 @@ def test_a_torn_journal_and_a_changed_source_are_noticed(source, tmp_path, monke
     build(source, out)
     assert sorted(redone) == ["faces/real/00000.jpg", "faces/real/00011.jpg"]
     build(source, tmp_path / "whole")
+    assert tree(out) == tree(tmp_path / "whole")
+
+
+def test_records_without_thumbnails_are_converted_anew(source, tmp_path):
+    """Such are in the journals of earlier versions; their hashes were of other pixels."""
+    build(source, tmp_path / "whole")
+    out = tmp_path / "out"
+    build(source, out, shard=(1, 2))
+    journal = out / ".assembly/journal-1-of-2.jsonl"
+    records = list(convert.read_journals([journal]))
+    for record in records[:5]:
+        del record["thumbnail"]
+        record["phash"] = "0" * 16
+    journal.write_text("".join(json.dumps(record) + "\n" for record in records))
+    build(source, out)
     assert tree(out) == tree(tmp_path / "whole")

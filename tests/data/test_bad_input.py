@@ -48,7 +48,7 @@ def just_over_the_limit(path: Path):
 
 
 REJECTED = {
-    "truncated.jpg": (lambda p: p.write_bytes(jpeg(p)[:-700]), "damaged: image file is truncated"),
+    "truncated.jpg": (lambda p: p.write_bytes(jpeg(p)[:-700]), "damaged: Premature end of JPEG"),
     "zero.jpg": (lambda p: p.write_bytes(b""), "empty file"),
     "text.jpg": (lambda p: p.write_text("this is a letter"), "not an image"),
     "torn.png": (lambda p: (picture(1).save(p), p.write_bytes(p.read_bytes()[:900])), "damaged: "),
@@ -60,6 +60,8 @@ REJECTED = {
     "broken link.jpg": (lambda p: p.symlink_to("nowhere.jpg"), "broken symbolic link"),
     "loop.jpg": (lambda p: p.symlink_to(p.name), "cannot be read: too many levels of symbolic"),
     "pipe.jpg": (os.mkfifo, "not a regular file"),
+    "metadata.json": (os.mkfifo, "not a regular file"),  # nor is it read as a table
+    "device.jpg": (lambda p: p.symlink_to("/dev/zero"), "not a regular file"),
 }
 
 
@@ -97,7 +99,7 @@ CONVERTED = {
 def test_odd_files_are_converted(source, tmp_path, name):
     CONVERTED[name](source / "real" / name)
     result = build(source, tmp_path / "out")
-    row = result.manifest.set_index("origin").loc[f"faces/real/{name}"]
+    row = result.manifest.set_index("origin").loc[f"faces/real/{files.printable(name)}"]
     written = Image.open(tmp_path / "out" / row["path"])
     assert (written.mode, written.size, result.counts["rejected"]) == ("RGB", (64, 64), 0)
 
@@ -109,6 +111,22 @@ def test_a_name_that_is_no_text_is_survived(source, tmp_path):
     result = build(source, tmp_path / "out")
     assert result.counts["accepted"] == 25
     assert result.manifest["origin"].str.endswith("caf\\xe9.jpg").any()
+
+
+def test_two_names_that_print_alike_are_left_out_and_carriage_returns_lose_no_row(source, tmp_path):
+    folder = os.fsencode(source / "real")
+    names = [b"/caf\xe9.jpg", b"/caf\\xe9.jpg", b"/re\rturn.jpg"]
+    for seed, name in enumerate(names):
+        with open(folder + name, "wb") as file:
+            picture(80 + seed).save(file, "JPEG")
+    (source / "fake/Icon\r").write_text("of macOS")
+    result = build(source, tmp_path / "out")
+    assert result.counts["inputs"] == len(result.manifest) + len(result.rejected) == 28
+    assert "faces/real/re\\x0dturn.jpg" in set(result.manifest["origin"])
+    assert result.rejected["origin"].tolist() == [
+        "faces/fake/Icon\\x0d", "faces/real/caf\\xe9.jpg", "faces/real/caf\\xe9.jpg"]  # fmt: skip
+    assert result.rejected["reason"].str.startswith("two names that print alike").sum() == 2
+    assert "\r" not in (tmp_path / "out/rejected.csv").read_bytes().decode()
 
 
 def test_an_exif_rotated_file_is_matched_upright(source, tmp_path):

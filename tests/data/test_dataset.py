@@ -53,11 +53,14 @@ def test_a_changed_manifest_never_meets_an_old_cache(faces):
 
 
 def test_processes_pack_the_same_cache(faces, tmp_path, monkeypatch):
-    paths = [faces / path for path in AssembledSet(faces).rows()["path"]]
+    table = AssembledSet(faces).rows()
+    files = {
+        faces / path: digest for path, digest in zip(table["path"], table["sha256"], strict=True)
+    }
     monkeypatch.setattr(cache, "_BLOCK", 4)
     for workers in (1, 2):
         monkeypatch.setattr(cache, "workers_for", lambda _, workers=workers: workers)
-        cache.pack(paths, tmp_path / f"cache{workers}/all.npy", Preparation(64, quality=None), 64)
+        cache.pack(files, tmp_path / f"cache{workers}/all.npy", Preparation(64, quality=None), 64)
     pixels = np.load(tmp_path / "cache1/all.npy")
     assert (tmp_path / "cache2/all.npy").read_bytes() == (tmp_path / "cache1/all.npy").read_bytes()
     assert np.array_equal(pixels, dataset.load(faces, "all").images)
@@ -67,7 +70,7 @@ def test_a_full_disk_is_noticed_before_packing(faces, monkeypatch):
     monkeypatch.setattr(cache, "free_bytes", lambda _: 1000)
     with pytest.raises(UserError, match="packed cache .* make room"):
         dataset.load(faces, "train")
-    assert {p.suffix for p in (faces / ".cache").iterdir()} <= {""}  # the lock alone
+    assert {p.name for p in (faces / ".cache").iterdir()} <= {"lock", "inputs.json"}
 
 
 def test_of_two_that_want_a_cache_one_packs_it_and_the_other_waits(faces, monkeypatch):
@@ -97,7 +100,7 @@ def test_a_split_stays_on_the_cpu_or_moves_where_there_is_room(faces, monkeypatc
 
 def test_the_full_tier_says_how_it_is_built(tmp_path, monkeypatch):
     monkeypatch.setattr(tiers, "project_root", lambda: tmp_path)
-    with pytest.raises(UserError, match="mesocore assemble data/recipes/150k.yaml"):
+    with pytest.raises(UserError, match="mesocore assemble 150k.yaml"):
         tiers.resolve("150k")
     assembled_set(tmp_path / "data", per_class=5)
     (tmp_path / "data/set").rename(tmp_path / "data/150k")
@@ -105,7 +108,6 @@ def test_the_full_tier_says_how_it_is_built(tmp_path, monkeypatch):
 
 
 def test_a_cache_that_was_cut_short_is_not_used(faces):
-    (faces / ".cache").mkdir()
     (faces / ".cache" / "train-64-half.part").write_bytes(b"torn")
     assert len(dataset.load(faces, "train")) > 0
     assert not list((faces / ".cache").glob("*.part"))

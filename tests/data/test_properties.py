@@ -12,6 +12,7 @@ from mesocore.data.assembled_set import MANIFEST, ORIGINALS, REJECTED, SPLITS, A
 from mesocore.data.assembly import duplicates, splits
 from mesocore.data.assembly.duplicates import MAX_DISTANCE
 from mesocore.data.sources import labels, scanning
+from tests.factories import ABOUT
 
 settings.register_profile("course", deadline=None, max_examples=50, derandomize=True)
 settings.load_profile("course")
@@ -144,23 +145,25 @@ def _table(columns: list[str], rows: int, **fixed) -> st.SearchStrategy:
 
 SIZES = st.integers(1, 10_000)
 FLAGS = st.booleans()
+NAMES = WORDS.filter(bool)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     manifest=_table(
         MANIFEST, 2, label=st.sampled_from(["real", "fake"]), split=st.sampled_from(SPLITS),
-        width=SIZES, height=SIZES,
+        width=SIZES, height=SIZES, path=NAMES, source=NAMES, group=NAMES, origin=NAMES,
     ),
     rejected=_table(REJECTED, 0),
     originals=_table(
         ORIGINALS, 1, bytes=SIZES, width=SIZES, height=SIZES, progressive=FLAGS, exif=FLAGS,
-        icc=FLAGS, quantisation=st.floats(0, 255),
+        icc=FLAGS, quantisation=st.floats(0, 255), origin=NAMES,
+        original=st.sampled_from(["0" * 64, "f" * 64]),
     ),
 )  # fmt: skip
 def test_a_set_gives_back_the_text_that_was_written(tmp_path, manifest, rejected, originals):
     manifest.loc[[0, 1], "label"] = ["real", "fake"]  # a set has both
-    about = {"preparation": {"size": 64}, "sources": {"NA": "/nowhere/NA"}}
+    about = ABOUT | {"sources": {"NA": "/nowhere/NA"}}
     AssembledSet.write(tmp_path, about, manifest=manifest, rejected=rejected, originals=originals)
     again = AssembledSet(tmp_path)
     for written, read in (

@@ -18,7 +18,7 @@ from mesocore.data.sources import ciplab
 from tests.conftest import fill, picture
 from tests.data.test_assemble import tree
 
-RECIPES = Path(__file__).resolve().parents[2] / "data/recipes"
+RECIPES = recipe.PUBLISHED
 CIPLAB = ("easy_1_1000", "easy_2_0110", "mid_3_1111", "hard_4_0001")
 
 
@@ -275,3 +275,51 @@ def test_an_edit_of_a_broken_photograph_is_rejected(published, tmp_path):
     broken = plan.replace(edit, path=str(bad))
     record = convert.convert_file(broken, tmp_path, small().preparation)
     assert record["reason"] == "not an image" and "edit" not in record
+
+
+def test_a_recipe_of_the_package_is_found_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert recipe.find("mini.yaml") == recipe.PUBLISHED / "mini.yaml"
+    assert recipe.find("other.yaml") == Path("other.yaml")
+    assert recipe.find("sub/mini.yaml") == Path("sub/mini.yaml")
+    (tmp_path / "mini.yaml").write_text("mine")
+    assert recipe.find("mini.yaml") == Path("mini.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: " + "[" * 5000 + "]" * 5000, "more than 20 deep"),
+        ("- " * 5000, "more than 20 deep"),
+        ("seed: " + "9" * 5000, "too long for a number"),
+        ("seed: " + "1:" * 3000 + "1", "too long for a number"),
+        ("seed: 0x" + "f" * 5000, "too long for a number"),
+        ("date: 2024-99-99", "is not YAML"),
+        ("a: &a [x, x]\nb: [*a, *a]", "repeats a part as \\*a"),
+        ("a: b\n" * 30_000, "larger than 100 kB"),
+    ],
+    ids=["flow", "block", "number", "base-60", "hexadecimal", "date", "alias", "long"],
+)
+def test_yaml_that_would_exhaust_the_machine_is_one_line(text, said):
+    with pytest.raises(UserError, match=said) as caught:
+        recipe.parse(text, "own.yaml")
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_a_recipe_is_a_file():
+    with pytest.raises(UserError, match="recipe /dev/zero is no file"):
+        recipe.read(Path("/dev/zero"))
+
+
+def test_a_folder_is_named_once():
+    text = (RECIPES / "150k.yaml").read_text()
+    path = re.search(r"path: ([^,}]+)", text)[1]
+    other = re.findall(r"path: ([^,}]+)", text)[1]
+    with pytest.raises(UserError, match="names the folder .* twice: name each folder once"):
+        recipe.parse(text.replace(f"path: {other},", f"path: ./{path},"), "own.yaml")
+
+
+def test_a_face_has_two_eyes():
+    text = (RECIPES / "150k.yaml").read_text()
+    with pytest.raises(UserError, match="has both eyes at"):
+        recipe.parse(text.replace("right_eye: [0.63, 0.47]", "right_eye: [0.37, 0.47]"), "own.yaml")

@@ -1,14 +1,14 @@
 """Facts are read from names and parameters; a slice that fares worse is found, and no other."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from mesocore.core.files import write_json
 from mesocore.data import attributes
 from mesocore.evaluation import slices
+from tests.factories import ABOUT
 
 
 def scored(count: int = 800, worse: float = 0.5) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -90,7 +90,7 @@ def manifest(origins: list[str], edits: list[str]) -> pd.DataFrame:
 
 
 def test_names_of_composites_tell_difficulty_and_parts(tmp_path):
-    (tmp_path / "assembly.json").write_text(json.dumps({"sources": {"p": str(tmp_path)}}))
+    write_json(tmp_path / "assembly.json", ABOUT | {"sources": {"p": str(tmp_path)}})
     origins = ["p/fake/easy_7_1010.jpg", "p/fake/hard_12_0001.jpg", "p/real/real_00001.jpg"]
     found = attributes.known(tmp_path, manifest(origins, ["", "", ""]))
     assert found["difficulty"].tolist()[:2] == ["easy", "hard"]
@@ -99,7 +99,7 @@ def test_names_of_composites_tell_difficulty_and_parts(tmp_path):
 
 
 def test_parameters_become_sides_and_steps_regions(tmp_path):
-    (tmp_path / "assembly.json").write_text(json.dumps({"sources": {"s": str(tmp_path)}}))
+    write_json(tmp_path / "assembly.json", ABOUT | {"sources": {"s": str(tmp_path)}})
     params = pd.DataFrame({
         "path": ["real/0.jpg", "real/1.jpg", "fake/e0.jpg", "fake/g0.jpg"],
         "steps": [None, None, "splice eyes (poisson); levels nose, mouth", None],

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mesocore.core.errors import BadImage
 from mesocore.faces import random_edits, rendering, retouching
 from mesocore.faces.landmarks import Face
 from mesocore.faces.random_edits import Donor, retouch
@@ -54,3 +55,16 @@ def test_a_donor_is_asked_for_at_need(people, monkeypatch):
     (image, face), _ = people
     monkeypatch.setattr(random_edits, "EDITS", {"heal": 0.5, "relight": 0.5})
     retouch(image, face, np.random.default_rng(0), lambda: pytest.fail("no splice was drawn"))
+
+
+@pytest.mark.parametrize("shade", [0, 255])
+def test_a_picture_of_one_shade_is_refused(shade):
+    flat, face = np.full((96, 96, 3), shade, np.uint8), Face.central(96, 96)
+    with pytest.raises(BadImage, match="cannot be edited: one shade"):
+        retouch(flat, face, np.random.default_rng(0), lambda: Donor(flat, face))
+
+
+def test_a_face_whose_points_coincide_ends(people):
+    image, point = people[0][0], Face(*[(48.0, 48.0)] * 4)
+    with pytest.raises(BadImage, match="none of 25 sessions shows"):
+        retouch(image, point, np.random.default_rng(0), lambda: Donor(image, point))

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from mesocore.core.errors import UserError
-from mesocore.core.images import Preparation
 from mesocore.nets import pruning
-from mesocore.nets.detector import fit_widths, load_detector, save_model
+from mesocore.nets.detector import load_detector, save_model
 from mesocore.nets.models import Ensemble, build
 from mesocore.nets.profile import complexity
+from mesocore.nets.weights import fit_widths
 from mesocore.training import trainer
-from tests.factories import check_resume
+from tests.factories import check_resume, description
 
 
 def images(count: int = 3) -> torch.Tensor:
@@ -78,9 +78,6 @@ def test_a_slim_run_is_trained_saved_loaded_and_resumed(small_set, small_run, tm
 def test_an_ensemble_of_slim_networks_is_saved_and_loaded(tmp_path):
     members = [pruning.remove_channels(model("meso4"), 0.5, 64) for _ in range(2)]
     together = Ensemble(members)
-    about = {"config": {"model": "2*meso4", "size": 64}, "threshold": 0.5, "temperature": 1.0,
-             "preparation": Preparation(64).to_dict()}  # fmt: skip
-    tmp_path.mkdir(exist_ok=True)
-    save_model(tmp_path, together, about)
+    save_model(tmp_path, together, description("2*meso4"))
     again = load_detector(tmp_path).model
     assert torch.equal(again.eval()(images()), together.eval()(images()))

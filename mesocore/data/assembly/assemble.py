@@ -10,7 +10,6 @@ machine that sees it, and `merge` does pass 2.
 """
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -22,10 +21,12 @@ import pandas as pd
 from mesocore.core import files, parallel, runtime
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
+from mesocore.core.schemas import read_json
 from mesocore.data.assembled_set import AssembledSet
-from mesocore.data.assembly import convert, fetch, finalise, plan, splits
+from mesocore.data.assembly import convert, fetch, finalise, inputs, plan, splits
 from mesocore.data.assembly.plan import Plan
 from mesocore.data.assembly.recipe import Recipe
+from mesocore.data.schemas import Settings
 from mesocore.data.sources import overview
 from mesocore.data.sources.scanning import source_names
 
@@ -146,14 +147,14 @@ def merge(out: Path) -> Assembly:
     settings = out / _WORK / "settings.json"
     if not settings.exists():
         raise UserError(f"{out} holds no shards; begin with: mesocore assemble ... --shard 1/4")
-    whole = plan.again(json.loads(settings.read_text()), settings)
-    left = convert.pending(whole.candidates, out, _journals(out))
-    if left:
-        raise UserError(
-            f"{len(left)} of {len(whole.candidates)} inputs of {out} are not converted yet, the "
-            f"first is {left[0].origin}; run the shards that are not done, then merge again"
-        )
+    whole = plan.again(_begun(out), settings)
     try:
+        left = convert.pending(whole.candidates, out, _journals(out))
+        if left:
+            raise UserError(
+                f"{len(left)} of {len(whole.candidates)} inputs of {out} are not converted yet, "
+                f"the first is {left[0].origin}; run the shards that are not done, then merge again"
+            )
         return _finish(whole, out, None)
     except OSError as error:
         raise UserError(_cannot_write(out, error)) from error
@@ -162,7 +163,8 @@ def merge(out: Path) -> Assembly:
 def parse_shard(text: str) -> tuple[int, int]:
     """ "2/8" -> (2, 8). Raises `UserError`."""
     index, _, count = text.partition("/")
-    if not (index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+    whole = all(part.isascii() and part.isdecimal() and len(part) < 10 for part in (index, count))
+    if not (whole and 1 <= int(index) <= int(count)):
         raise UserError(f"--shard {text!r} is no part of a whole; write 1/8 to 8/8 for eight parts")
     return int(index), int(count)
 
@@ -179,7 +181,7 @@ def _run(
 ) -> Assembly | Shard:
     try:
         if AssembledSet.exists(out):
-            return _complete(out, whole.settings, whole.inputs)
+            return _complete(out, whole)
         _open_work(out, whole.settings)
         index, count = shard or (1, 1)
         part = whole.candidates[index - 1 :: count]
@@ -195,13 +197,22 @@ def _begun_with(out: Path) -> dict[str, Path]:
     """The folders that a set was begun with: going on needs no network."""
     if AssembledSet.exists(out):
         return AssembledSet(out).sources
-    begun = out / _WORK / "settings.json"
-    settings = json.loads(begun.read_text()) if begun.exists() else {"sources": {}}
-    return {name: Path(place) for name, place in settings["sources"].items()}
+    begun = (out / _WORK / "settings.json").exists()
+    sources = _begun(out)["sources"] if begun else {}
+    return {name: Path(place) for name, place in sources.items()}
+
+
+def _begun(out: Path) -> dict:
+    """The settings that a set was begun with. Raises `UserError`."""
+    fix = f"remove {out} and assemble it anew"
+    return read_json(out / _WORK / "settings.json", Settings, fix)
 
 
 def _finish(whole: Plan, out: Path, workers: int | None) -> Assembly:
     workers = workers or parallel.workers_for(len(whole.candidates))
+    inputs.remember(whole, out, _journals(out))
+    if hasattr(os, "sync"):  # Windows lacks it
+        os.sync()  # a set that is complete is on the disk; each image by itself would take longer
     finalise.write_set(whole, out, _journals(out), workers)
     shutil.rmtree(out / _WORK)
     return load(out)
@@ -216,14 +227,10 @@ def _preparation(size: int, quality: int, native: bool) -> Preparation:
         raise UserError(str(error)) from None
 
 
-def _complete(out: Path, settings: dict, inputs: int) -> Assembly:
-    written = AssembledSet(out).about
-    _same_settings(out, written, settings)
-    if written["counts"]["inputs"] != inputs:
-        raise UserError(
-            f"{out} was assembled from {written['counts']['inputs']} files and the sources now "
-            f"have {inputs}; choose another --out or delete it"
-        )
+def _complete(out: Path, whole: Plan) -> Assembly:
+    made = AssembledSet(out)
+    _same_settings(out, made.about, whole.settings)
+    inputs.check(whole, made)
     shutil.rmtree(out / _WORK, ignore_errors=True)
     assembly = load(out)
     assembly.already_complete = True
@@ -247,7 +254,7 @@ def _open_work(out: Path, settings: dict) -> None:
     begun = out / _WORK / "settings.json"
     others = out.exists() and any(entry.name != _WORK for entry in out.iterdir())
     if begun.exists():  # looked at last: another shard may have begun in between
-        _same_settings(out, json.loads(begun.read_text()), settings)
+        _same_settings(out, _begun(out), settings)
     elif others:
         raise UserError(f"--out {out} is not empty; choose another folder or empty it")
     else:

@@ -19,97 +19,43 @@ is linear in n is the larger.
 """
 
 import functools
-import io
-import os
-import tempfile
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
-from PIL import Image
-from scipy.fftpack import dct
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from mesocore.core.parallel import in_parallel
+from mesocore.data.assembly.fingerprints import THUMBNAIL
 
 MAX_DISTANCE = 10
 MAX_DIFFERENCE = 0.25
 _AGREEING = 0.6  # share of cells that must be within it
-_THUMB = (16, 16, 3)
-_THUMB_BYTES = 16 * 16 * 3
-_REDUCED = (
-    (512, cv2.IMREAD_REDUCED_GRAYSCALE_8),
-    (256, cv2.IMREAD_REDUCED_GRAYSCALE_4),
-    (128, cv2.IMREAD_REDUCED_GRAYSCALE_2),
-)  # by the short side: to 64 pixels or more
 _WORD = 16
 _MASKS = [sum(1 << bit for bit in bits) for k in range(3) for bits in combinations(range(_WORD), k)]
 
 
-def phash(jpeg: bytes) -> str:
-    """`imagehash.phash` of a JPEG as 16 hexadecimal digits, bit for bit, in half of its time.
-
-    Read in grey at a quarter of its size or more, which JPEG decoders do cheaply. (Zauner,
-    "Implementation and benchmarking of perceptual image hash functions", 2010: the low 8 x 8
-    frequencies of 32 x 32 pixels against their median.)
-    """
-    pixels = np.asarray(_grey(jpeg).resize((32, 32), Image.Resampling.LANCZOS))
-    low = dct(dct(pixels, axis=0)[:8], axis=1)[:, :8]
-    middle = np.sort(low, axis=None)[31:33].mean()
-    return np.packbits(low > middle).tobytes().hex()
-
-
-def _grey(jpeg: bytes) -> Image.Image:
-    """As `_small(jpeg, "L", 64)`; OpenCV has the same decoder and less around it."""
-    side = _short_side(jpeg)
-    reduced = next((flag for least, flag in _REDUCED if side >= least), None)
-    if reduced is not None:
-        found = cv2.imdecode(np.frombuffer(jpeg, np.uint8), reduced | cv2.IMREAD_IGNORE_ORIENTATION)
-        if found is not None:
-            return Image.fromarray(found)
-    return _small(jpeg, "L", 64)
-
-
-def _short_side(jpeg: bytes) -> int:
-    """Pixels, from the frame header of a baseline JPEG; 0 if there is none."""
-    at = 2
-    while at + 9 < len(jpeg) and jpeg[at] == 0xFF and jpeg[at + 1] != 0xDA:
-        if jpeg[at + 1] == 0xC0:
-            return min(int.from_bytes(jpeg[at + k : at + k + 2]) for k in (5, 7))
-        at += 2 + int.from_bytes(jpeg[at + 2 : at + 4])
-    return 0
-
-
-def thumbnail(jpeg: bytes) -> np.ndarray:
-    """uint8 (16, 16, 3): the RGB image at that size."""
-    small = _small(jpeg, "RGB", 32).resize((16, 16), Image.Resampling.BOX)
-    return np.asarray(small, dtype=np.uint8)
-
-
-def _small(jpeg: bytes, mode: str, side: int) -> Image.Image:
-    image = Image.open(io.BytesIO(jpeg))
-    image.draft(mode, (side, side))
-    return image.convert(mode)
-
-
 def differences(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How far thumbnails uint8 (N, 16, 16, 3) are apart where they agree best: float32 (N,).
+    """How far thumbnails are apart where they agree best: float32 (N,), from 0.
 
-    In units of their contrast, from 0; brightness, tint and contrast are set aside. Different
-    photographs are mostly above 0.5.
+    first, second: float32 (N, 16, 16, channels), in units of their contrast (`contrasts`).
+    Brightness, tint and contrast are set aside. Different photographs are mostly above 0.5.
     """
-    delta = _standardised(first) - _standardised(second)
-    delta -= np.median(delta, axis=(1, 2), keepdims=True)
-    return np.quantile(np.abs(delta).max(axis=-1).reshape(len(delta), -1), _AGREEING, axis=1)
+    delta = (first - second).reshape(len(first), 16 * 16, first.shape[-1])
+    delta = np.ascontiguousarray(delta.transpose(0, 2, 1))  # (N, channels, cells)
+    # sorted for the median: on CPUs with vectors faster than a selection
+    delta -= np.sort(delta)[..., 127:129].mean(axis=-1, keepdims=True)
+    return np.sort(np.abs(delta).max(axis=1))[:, int(_AGREEING * 255)]
 
 
-def _standardised(thumbs: np.ndarray) -> np.ndarray:
+def contrasts(thumbs: np.ndarray) -> np.ndarray:
+    """Of thumbnails uint8 (N, 16, 16, 3): float32 (N, 1, 1, 1), 1 at least."""
     scale = thumbs.reshape(len(thumbs), -1).std(axis=1).clip(min=1).astype(np.float32)
-    return thumbs.astype(np.float32) / scale[:, None, None, None]
+    return scale[:, None, None, None]
 
 
 def candidate_pairs(hashes: np.ndarray, workers: int = 1) -> np.ndarray:
@@ -168,28 +114,32 @@ def _same_word(
         at = stop
 
 
-def near_duplicates(hashes: list[str], files: Sequence[str | Path], workers: int = 1) -> np.ndarray:
+def near_duplicates(
+    hashes: list[str],
+    thumbnails: Path,
+    places: np.ndarray,
+    workers: int = 1,
+    distance: int = MAX_DISTANCE,
+    difference: float = MAX_DIFFERENCE,
+) -> np.ndarray:
     """Confirmed pairs i < j of near-duplicates: int64 (P, 2), sorted.
 
-    hashes: of `phash`. files: the JPEGs; those are read that a hash has paired. Among aligned faces
-    1.5 pairs in 10,000 are candidates, millions in a large set: `workers` share them, and
-    thumbnails wait in a file, so that memory stays flat.
+    hashes and thumbnails: of `fingerprints`; the thumbnail of hashes[i] is number places[i] of a
+    file. distance, at most `MAX_DISTANCE`, and difference: the limits. Among aligned faces 1.5
+    pairs in 10,000 are candidates, millions in a large set: `workers` share them, and thumbnails
+    stay in the file, so that memory stays flat.
     """
     values = np.array([int(text, 16) for text in hashes], dtype=np.uint64)
     pairs = candidate_pairs(values, workers)
-    involved = np.unique(pairs)
-    with tempfile.TemporaryDirectory() as folder:
-        store = Path(folder) / "thumbnails"
-        looks = _batches([files[i] for i in involved], 256)
-        with open(store, "wb") as file:
-            for start, content in in_parallel(_look, looks, workers):
-                file.seek(start * _THUMB_BYTES)
-                file.write(content)
-        compare = functools.partial(_alike, store=store)
-        near = np.zeros(len(pairs), dtype=bool)
-        rows = ((k, np.searchsorted(involved, part)) for k, part in _batches(pairs, 512))
-        for start, found in in_parallel(compare, rows, workers):
-            near[start : start + len(found)] = found
+    pairs = pairs[np.bitwise_count(values[pairs[:, 0]] ^ values[pairs[:, 1]]) <= distance]
+    scales = np.empty((len(values), 1, 1, 1), np.float32)
+    for start, part in _batches(places, 4096):
+        scales[start : start + len(part)] = contrasts(_read(thumbnails, part))
+    near = np.zeros(len(pairs), dtype=bool)
+    compare = functools.partial(_alike, thumbnails=thumbnails, difference=difference)
+    batches = ((start, places[part], scales[part]) for start, part in _batches(pairs, 1024))
+    for start, found in in_parallel(compare, batches, workers):
+        near[start : start + len(found)] = found
     return pairs[near]
 
 
@@ -198,19 +148,24 @@ def _batches(items: Sequence, size: int) -> Iterator[tuple[int, Sequence]]:
         yield start, items[start : start + size]
 
 
-def _look(batch: tuple[int, list[str | Path]]) -> tuple[int, bytes]:
-    start, files = batch
-    return start, b"".join(thumbnail(Path(file).read_bytes()).tobytes() for file in files)
+def _read(thumbnails: Path, places: np.ndarray) -> np.ndarray:
+    every = np.memmap(thumbnails, np.uint8, "r").reshape(-1, *THUMBNAIL)
+    return np.asarray(every[places])
 
 
-def _alike(batch: tuple[int, np.ndarray], store: Path) -> tuple[int, np.ndarray]:
-    start, rows = batch
-    with open(store, "rb", buffering=0) as file:
-        content = b"".join(
-            os.pread(file.fileno(), _THUMB_BYTES, row * _THUMB_BYTES) for row in rows.T.flat
-        )
-    first, second = np.frombuffer(content, np.uint8).reshape(2, -1, *_THUMB)
-    return start, differences(first, second) <= MAX_DIFFERENCE
+def _alike(
+    batch: tuple[int, np.ndarray, np.ndarray], thumbnails: Path, difference: float
+) -> tuple[int, np.ndarray]:
+    """Which pairs are within the difference. Green alone tells most apart, at a fifth of the work:
+    no channel is further apart than all three."""
+    start, places, scales = batch
+    first, second = (_read(thumbnails, part) for part in places.T)
+    one, other = scales[:, 0], scales[:, 1]
+    green = slice(1, 2)
+    near = differences(first[..., green] / one, second[..., green] / other) <= difference
+    all_three = differences(first[near] / one[near], second[near] / other[near])
+    near[near] = all_three <= difference
+    return start, near
 
 
 def components(count: int, pairs: np.ndarray) -> np.ndarray:
@@ -226,30 +181,34 @@ def exact_duplicates(table: pd.DataFrame) -> pd.Series:
     Rows are equal if their matched JPEGs are, which follows from equal files and equal pixels. Of
     equal rows of one label the first stays; equal rows of both labels all go.
     """
-    reasons = pd.Series("", index=table.index, dtype=object)
-    for _, rows in table[table.duplicated("sha256", keep=False)].groupby("sha256"):
-        if rows["label"].nunique() > 1:
-            for row in rows.itertuples():
-                other = rows[rows["label"] != row.label].iloc[0]
-                reasons[row.Index] = f"both labels: same image as {other['origin']}"
-        else:
-            first = rows.iloc[0]
-            for row in rows.iloc[1:].itertuples():
-                same = "file" if row.original == first["original"] else "image"
-                reasons[row.Index] = f"duplicate: same {same} as {first['origin']}"
-    return reasons
+    equal = table[table.duplicated("sha256", keep=False)]
+    alike: dict[str, list] = defaultdict(list)
+    for row in equal[["sha256", "label", "origin", "original"]].itertuples():
+        alike[row.sha256].append(row)
+    reasons = {}
+    for rows in alike.values():
+        first, of_label = rows[0], {row.label: row for row in reversed(rows)}
+        for row in rows:
+            others = [other for label, other in of_label.items() if label != row.label]
+            if others:
+                reasons[row.Index] = f"both labels: same image as {others[0].origin}"
+            elif row is not first:
+                same = "file" if row.original == first.original else "image"
+                reasons[row.Index] = f"duplicate: same {same} as {first.origin}"
+    of_each = [reasons.get(index, "") for index in table.index]
+    return pd.Series(of_each, index=table.index, dtype=object)
 
 
-def links(table: pd.DataFrame, out: Path, workers: int = 1) -> np.ndarray:
+def links(table: pd.DataFrame, thumbnails: Path, workers: int = 1) -> np.ndarray:
     """Pairs of rows that belong together: int64 (P, 2).
 
     Near-duplicates, equal images, rows of one `key` (from groups.csv), and rows of which the same
-    video is the first of `videos`. `table` has sha256, phash, image, key, videos (a tuple of names)
-    and the index 0..N-1.
+    video is the first of `videos`. `table` has sha256, phash, place (of its thumbnail in the file
+    `thumbnails`), key, videos (a tuple of names) and the index 0..N-1.
     """
     unique = table.index[~table["sha256"].duplicated()].to_numpy()
-    files = [f"{out}/{image}" for image in table["image"].iloc[unique]]  # a Path takes thrice that
-    near = near_duplicates(table["phash"].iloc[unique].tolist(), files, workers)
+    places = table["place"].to_numpy()[unique]
+    near = near_duplicates(table["phash"].iloc[unique].tolist(), thumbnails, places, workers)
     first = table["videos"].map(lambda names: names[0] if names else None)
     return np.concatenate([
         _chained(table["sha256"]), _chained(table["key"].dropna()), _chained(first.dropna()),
@@ -277,8 +236,11 @@ def group_names(original: pd.Series, pairs: np.ndarray) -> pd.Series:
     Its name comes from the content of its members (`original`: SHA-256 of the original file), so it
     does not depend on what else was assembled. The index is 0..N-1.
     """
-    component = pd.Series(components(len(original), pairs), index=original.index)
-    return "g" + original.groupby(component).transform("min").str[:16]
+    component = components(len(original), pairs).tolist()
+    least: dict[int, str] = {}
+    for number, sha256 in zip(component, original.tolist(), strict=True):
+        least[number] = min(sha256, least.get(number, sha256))
+    return pd.Series(["g" + least[number][:16] for number in component], index=original.index)
 
 
 def _chained(keys: pd.Series) -> np.ndarray:

@@ -16,10 +16,9 @@ import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
 import requests
 
-from mesocore.core import files, runtime
+from mesocore.core import files, runtime, schemas
 from mesocore.core.errors import UserError
 from mesocore.data.assembly.recipe import Collection
 
@@ -79,17 +78,15 @@ def check(collection: Collection, folder: Path) -> None:
 
 
 def _check_index(collection: Collection, folder: Path, index: Path) -> None:
-    try:
-        table = pd.read_csv(index, usecols=["path", "label_str"], dtype=str)
-    except (ValueError, OSError) as error:
-        raise UserError(f"{index} is not the index of {collection.name}: {error}") from None
+    columns = {"path": schemas.PLACE, "label_str": schemas.NAME}
+    fix = f"complete the download of {collection.name}, or remove the index to do without it"
+    table = schemas.read_table(index, columns, fix)
     label = {place.path: place.label for place in collection.folders}
     for path, said in zip(table["path"], table["label_str"], strict=True):
         relative = os.path.normpath(f"{collection.index_root}/{path}")
         if label.get(os.path.dirname(relative)) != said or not (folder / relative).is_file():
             raise UserError(
-                f"{index} lists {path} as {said}, and {folder / relative} is no such file; "
-                "complete the download, or remove the index to do without it"
+                f"{index} lists {path} as {said}, and {folder / relative} is no such file; {fix}"
             )
 
 

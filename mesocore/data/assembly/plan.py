@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from mesocore.core.errors import UserError
@@ -29,10 +30,6 @@ class Plan:
     settings: dict
     recipe: Recipe | None = None
     found: dict = field(default_factory=dict)
-
-    @property
-    def inputs(self) -> int:
-        return len(self.candidates) + len(self.unlabelled)
 
 
 def of_folders(
@@ -64,6 +61,7 @@ def of_folders(
         "group_by": group_by,
         "keep_splits": keep_splits,
     }
+    candidates, unlabelled = _distinct(candidates, unlabelled)
     return Plan(
         candidates, unlabelled, settings, found=overview.found(scans, candidates, keep_splits)
     )
@@ -88,7 +86,21 @@ def of_recipe(wanted: Recipe, folders: Mapping[str, Path]) -> Plan:
         "sources": {c.name: str(folders[c.name]) for c in wanted.sources},
         "recipe": {"name": wanted.name, "sha256": wanted.sha256, "text": wanted.text},
     }
-    return Plan(sorted(drawn, key=lambda c: c.origin), sorted(unlabelled), settings, wanted)
+    drawn, unlabelled = _distinct(sorted(drawn, key=lambda c: c.origin), sorted(unlabelled))
+    return Plan(drawn, unlabelled, settings, wanted)
+
+
+def _distinct(
+    candidates: list[Candidate], unlabelled: list[tuple[str, str]]
+) -> tuple[list[Candidate], list[tuple[str, str]]]:
+    """All but the files whose printable origin another file has, which go to what is left out.
+
+    candidates: sorted by origin, by which everything that is said of a file is found.
+    """
+    alike = {one.origin for one, other in pairwise(candidates) if one.origin == other.origin}
+    reason = "two names that print alike; rename one"
+    unlabelled = unlabelled + [(c.origin, reason) for c in candidates if c.origin in alike]
+    return [c for c in candidates if c.origin not in alike], sorted(unlabelled)
 
 
 def again(settings: dict, file: Path) -> Plan:
@@ -98,15 +110,21 @@ def again(settings: dict, file: Path) -> Plan:
         return of_recipe(recipe.parse(settings["recipe"]["text"], str(file)), folders)
     names = {folder: name for name, folder in folders.items()}
     prep = Preparation.from_dict(settings["preparation"])
-    shares = splits.check(tuple(settings["split"]))
-    further = {key: settings[key] for key in ("labels", "group_by", "keep_splits")}
+    further = {key: settings.get(key) for key in ("labels", "group_by", "keep_splits")}
+    missing = [key for key, value in further.items() if value is None]
+    if missing:
+        raise UserError(f"{file}: {missing[0]} is missing; remove its set and assemble it anew")
+    try:
+        shares = splits.check(tuple(settings["split"]))
+    except UserError as error:
+        raise UserError(f"{file}: {error}") from None
     return of_folders(names, prep, shares, settings["seed"], **further)
 
 
 def check_places(folders: Sequence[Path], out: Path) -> None:
     """Raises `UserError` if `out` is a file, or overlaps with what is read."""
     for folder in folders:
-        inside, around = out.resolve(), folder.resolve()
+        inside, around = (Path(os.path.realpath(place)) for place in (out, folder))
         if inside.is_relative_to(around) or around.is_relative_to(inside):
             raise UserError(f"--out {out} and the source {folder} overlap; choose another --out")
     if out.exists() and not out.is_dir():

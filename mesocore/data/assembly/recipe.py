@@ -10,7 +10,6 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -22,19 +21,21 @@ from pydantic import (
     model_validator,
 )
 
+from mesocore.core import schemas
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.data.assembled_set import LABELS, SPLITS
-from mesocore.data.assembly import splits
+from mesocore.data.assembly import bounded_yaml, splits
 from mesocore.faces.landmarks import Face
 
 CIPLAB = "ciplab"  # `fakes` of a collection whose file names say what was done (sources/ciplab.py)
 EDITS = "edits"  # the source name of edits that assembly makes itself
-EXAMPLE = "see data/recipes/150k.yaml"
+EXAMPLE = "see mesocore/data/recipes/150k.yaml"
+PUBLISHED = Path(__file__).parents[1] / "recipes"  # that come with the package
 
 
 def _inside(path: str) -> str:
-    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+    if not schemas.is_inside(path):
         raise ValueError("write a path inside the collection")
     return path
 
@@ -64,7 +65,10 @@ def _face(values: object) -> Face:
         if name not in known or not (good and all(_is_share(value) for value in point)):
             raise ValueError(f"{name} is {point}: write {', '.join(known)}, each as [x, y] in "
                              "shares of width and height")  # fmt: skip
-    return Face(**{name: tuple(map(float, point)) for name, point in points.items()})
+    face = Face(**{name: tuple(map(float, point)) for name, point in points.items()})
+    if face.left_eye == face.right_eye:
+        raise ValueError(f"has both eyes at {list(face.left_eye)}: write where each of them is")
+    return face
 
 
 def _handle(text: str) -> str:
@@ -101,7 +105,7 @@ def _shares(values: object) -> tuple[float, float, float]:
 
 Label = Literal["real", "fake"]
 Text = Annotated[str, Field(strict=True), AfterValidator(str.strip)]
-Count = Annotated[int, Field(strict=True, ge=0)]
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 Inside = Annotated[Text, AfterValidator(_inside)]
 
 
@@ -135,9 +139,17 @@ class Collection(_Part):
     folders: tuple[Place, ...]
     quota: Annotated[dict[Label, Count], AfterValidator(_both_labels)]
     fakes: Text = ""
-    index: tuple[Text, ...] = ()
+    index: tuple[Inside, ...] = ()
     index_root: Inside = "."
     sha256: Annotated[Text, AfterValidator(_checksum)] = ""
+
+    @model_validator(mode="after")
+    def _each_folder_once(self) -> Self:
+        paths = [PurePosixPath(place.path) for place in self.folders]
+        twice = next((path for path in paths if paths.count(path) > 1), None)
+        if twice:
+            raise ValueError(f"names the folder {twice} twice: name each folder once")
+        return self
 
     @model_validator(mode="after")
     def _enough(self) -> Self:
@@ -203,10 +215,22 @@ class Recipe(_Part):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+def find(name: str) -> Path:
+    """The file of that name, or else the recipe of the package: `150k.yaml`."""
+    ours = PUBLISHED / Path(name).name
+    known = Path(name).name == name and ours.is_file() and not Path(name).exists()
+    return ours if known else Path(name)
+
+
 def read(path: Path) -> Recipe:
     """A recipe from a file. Raises `UserError` naming the file and the key of a mistake."""
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise UserError(f"recipe {path} is no file; name a recipe, {EXAMPLE}")
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        if path.stat().st_size > bounded_yaml.MAX_BYTES:
+            raise UserError(f"recipe {path} is larger than 100 kB; {EXAMPLE}")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise UserError(f"recipe {path} cannot be read: {reason.lower()}") from None
@@ -215,10 +239,7 @@ def read(path: Path) -> Recipe:
 
 def parse(text: str, file: str) -> Recipe:
     """A recipe from its text; `file` is what errors call it. Raises `UserError`."""
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise UserError(f"{file} is not YAML: {' '.join(str(error).split())}") from None
+    tree = bounded_yaml.load(text, file)
     if not isinstance(tree, dict):
         raise UserError(f"{file}: the recipe is not a mapping of keys to values; {EXAMPLE}")
     if "the file" in tree:
@@ -245,31 +266,14 @@ def _named(name: object, values: object, file: str) -> object:
     return values | {"name": str(name)}
 
 
-FIXES = {  # pydantic's kinds of errors: what to write instead
-    "string_type": "write a text",
-    "int_type": "write a whole number from 0",
-    "float_type": "write a number",
-    "greater_than_equal": "write a number from 0",
-    "tuple_type": "write a list",
-    "dict_type": "write keys and values",
-    "model_type": "write keys and values",
-    "literal_error": "write real or fake",
-}
-
-
 def _sentence(error: dict) -> str:
     """pydantic's first finding as a key, what is wrong with it, and what to write."""
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
-    key = key.lstrip(".")
-    said = error["msg"].removeprefix("Value error, ")
+    key, said = schemas.key(error), error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{key} is missing; add it, {EXAMPLE}"
     if error["type"] == "extra_forbidden":
         return f"{key} is no key of a recipe; correct or remove it, {EXAMPLE}"
-    if error["type"] != "value_error":
-        fix = FIXES.get(error["type"], said[0].lower() + said[1:])
-        return f"{key.removesuffix('.[key]')} is {error['input']!r}; {fix}"
-    if isinstance(error["input"], str):
-        return f"{key} is {error['input']!r}; {said}"
+    if error["type"] != "value_error" or isinstance(error["input"], str):
+        return schemas.sentence(error)
     joint = " " if said.startswith(("does not", "needs", "names")) else "."
     return f"{key}{joint}{said}" if key else said

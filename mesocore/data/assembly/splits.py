@@ -6,14 +6,15 @@ import numpy as np
 import pandas as pd
 
 from mesocore.core.errors import UserError
+from mesocore.core.ranges import Range
 from mesocore.data.assembled_set import SPLITS
 
 
 def parse(text: str) -> tuple[float, float, float]:
     """ "0.7/0.1/0.2" -> shares of train, val and test. Raises `UserError`."""
     try:
-        shares = tuple(float(part) for part in text.split("/"))
-    except ValueError:
+        shares = tuple(Range(float, 0, 1).parse("share", part) for part in text.split("/"))
+    except UserError:
         shares = ()
     return check(shares, text)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from mesocore.core.errors import BadImage
+from mesocore.core.errors import BadImage, UserError
 from mesocore.core.images import decode, read_bytes
 from mesocore.data.assembled_set import AssembledSet, kinds
 from mesocore.data.auditing import leakage, shortcuts, trivial_features
@@ -37,7 +37,7 @@ def audit(
     `UserError`.
     """
     folder = Path(folder)
-    if not AssembledSet.exists(folder):
+    if not AssembledSet.or_raw(folder):
         table, said = _raw(folder, labels)
         chosen, notes = _sampled(table, sample, seed)
         scores, failures, more = _before(
@@ -166,7 +166,10 @@ def _before(
             f"{missing} of {len(chosen)} originals cannot be read any more: before matching, only "
             "the header is audited, as recorded in originals.csv"
         )
-        facts = AssembledSet(folder).originals().set_index("origin")
+        facts = AssembledSet(folder).originals().drop_duplicates("origin").set_index("origin")
+        if lost := sorted(set(chosen["origin"]) - set(facts.index)):
+            raise UserError(f"{folder / 'originals.csv'} has no row of {lost[0]}; restore it, or "
+                            "assemble the set anew")  # fmt: skip
         facts = facts.loc[chosen["origin"]].set_axis(chosen.index)
         families, table = {"header": trivial_features.header_features(facts)}, chosen
     scores = _scored(families, table, seed)

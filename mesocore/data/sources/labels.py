@@ -6,6 +6,7 @@ in `deepfakes/`, `real/` beside `fake/` is real. Where only the contrary lies be
 contradict each other. What the folders leave open stays without a label, and says why.
 """
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -42,6 +43,7 @@ def words(name: str) -> list[str]:
     return [w.lower() for w in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
 
 
+@functools.lru_cache(4096)
 def normal(name: str) -> str:
     """A name in lower case, with one "_" for all that is neither letter nor digit."""
     return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKC", name).casefold()).strip("_")
@@ -52,8 +54,11 @@ def of_name(name: str, given: Mapping[str, str] | None = None) -> str | None:
 
     given: of `parse_given`; its names come before the known words.
     """
-    if given and (label := _given(name, given)):
-        return label
+    return given and _given(name, given) or _of_known_words(name)
+
+
+@functools.lru_cache(4096)  # the same folders stand above many files
+def _of_known_words(name: str) -> str | None:
     plain = normal(name)
     if plain in CODES:
         return CODES[plain]

@@ -84,7 +84,7 @@ def scan(
     folder = Path(os.path.abspath(folder))
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; give a folder that holds real/ and fake/")
-    name, given = name or folder.name, dict(given or {})
+    name, given = name or printable(folder.name), dict(given or {})
     found = Scan([], [])
     paths = _files(folder, name, found.unlabelled)
     beside = sidecars.kinds(paths)
@@ -120,8 +120,19 @@ def scan(
     if by_user := {group for group, _ in said_by.groups.values() if group}:
         found.videos[tables.GROUPS] = len(by_user)
     found.candidates.sort(key=lambda c: c.origin)
-    found.unlabelled.sort()
+    _make_printable(found)
     return found
+
+
+def _make_printable(found: Scan) -> None:
+    """Of what is shown, all that folders and tables of strangers put into it."""
+    found.unlabelled = sorted((origin, printable(reason)) for origin, reason in found.unlabelled)
+    found.notes = [printable(note) for note in found.notes]
+    found.tree = printable(found.tree)
+    folders = Counter()
+    for (label, where), number in found.folders.items():
+        folders[label, printable(where)] += number
+    found.folders = folders
 
 
 def _files(folder: Path, name: str, left_out: list[tuple[str, str]]) -> list[str]:
@@ -158,9 +169,9 @@ def _completed(
         if group:
             names = [name for name in names if name in open_videos]
         made.append(replace(
-            image, edit=edit, mask=masks.get(path, ""),
-            group=f"{image.source}/{group}" if group else None,
-            videos=tuple(f"{image.source}/{video}" for video in names),
+            image, edit=printable(edit), mask=printable(masks.get(path, "")),
+            group=f"{image.source}/{printable(group)}" if group else None,
+            videos=tuple(f"{image.source}/{printable(video)}" for video in names),
             split=given_splits.of_path(path) or (said.split if said else ""),
         ))  # fmt: skip
     return made
@@ -177,7 +188,8 @@ class _Tables:
 
 def _read_tables(folder: Path, paths: list[str], folders: labels.FolderLabels) -> _Tables:
     found = _Tables()
-    candidates = [path for path in paths if tables.is_table(path.rpartition("/")[2])]
+    candidates = [path for path in paths if tables.is_table(path.rpartition("/")[2])
+                  and (folder / path).is_file()]  # a pipe would be waited for  # fmt: skip
     others = sorted(set(paths) - set(candidates))
     for table in candidates:
         place, _, base = table.rpartition("/")
@@ -272,7 +284,7 @@ def source_names(folders: list[Path]) -> dict[Path, str]:
                 raise UserError(f"{folder} is given twice or inside {other}; name each folder once")
     depth = 1
     while True:
-        names = {folder: "-".join(folder.parts[-depth:]).strip("/") for folder in folders}
+        names = {f: printable("-".join(f.parts[-depth:]).strip("/")) for f in folders}
         if max(Counter(names.values()).values()) == 1:
             return names
         depth += 1

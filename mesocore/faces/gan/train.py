@@ -12,19 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mesocore.core import training_state
+from mesocore.core import tensor_files
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_bytes, write_json
 from mesocore.core.runtime import progress, reseed, setup
+from mesocore.core.schemas import read_json
 from mesocore.faces.gan import regularisers
 from mesocore.faces.gan.discriminator import Discriminator
 from mesocore.faces.stylegan import LATENT, Generator, upsample
 
 STATE, CONFIG, LOG = "gan.safetensors", "gan.json", "log.csv"
+_FIX = "restore the file, or remove the run's folder and train again"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,9 @@ def train(photographs: np.ndarray, out: Path, config: GanConfig, save_every: int
     players = Players(config)
     start = players.restore(out / STATE)
     if (out / CONFIG).exists():
-        _same_settings(out, json.loads((out / CONFIG).read_text()), copy.deepcopy(settings), start)
+        _same_settings(
+            out, read_json(out / CONFIG, GanConfig, _FIX), copy.deepcopy(settings), start
+        )
     write_json(out / CONFIG, settings)
     total = sum(phase.steps for phase in config.phases)
     clock = time.monotonic()
@@ -92,7 +95,7 @@ def train(photographs: np.ndarray, out: Path, config: GanConfig, save_every: int
         if (step + 1) % save_every == 0 or step + 1 == total:
             write_bytes(out / STATE, players.state(step + 1))
             seconds, clock = time.monotonic() - clock, time.monotonic()
-            with (out / LOG).open("a") as log:
+            with (out / LOG).open("a", encoding="utf-8") as log:
                 print(step + 1, *(f"{value:.4f}" for value in losses), f"{seconds:.1f}",
                       sep=",", file=log)  # fmt: skip
     return out / STATE
@@ -116,7 +119,7 @@ def _same_settings(out: Path, before: dict, now: dict, done: int) -> None:
 
 def load_average(path: Path) -> Generator:
     """The averaged generator of a training state."""
-    tensors = load_file(path)
+    tensors, _ = tensor_files.read(path, dict[str, object], _FIX)
     generator = Generator()
     prefix = "average."
     generator.load_state_dict(
@@ -230,16 +233,19 @@ class Players:
 
     def state(self, steps: int) -> bytes:
         more = {"steps": torch.tensor(steps), "moments": self.moments}
-        return save(training_state.collect(self.parts()) | more)
+        return tensor_files.to_bytes(tensor_files.collect(self.parts()) | more)
 
     def restore(self, path: Path) -> int:
         """Puts a saved state back; returns the steps done, 0 if there is none."""
         if not path.exists():
             return 0
-        tensors = load_file(path)
-        training_state.put_back(self.parts(), tensors)
-        self.moments = tensors["moments"]
-        return int(tensors["steps"])
+        tensors, _ = tensor_files.read(path, dict[str, object], _FIX)
+        try:
+            tensor_files.put_back(self.parts(), tensors)
+            self.moments = tensors["moments"]
+            return int(tensors["steps"])
+        except (ValueError, LookupError, RuntimeError) as error:
+            raise tensor_files.damaged(path, error, _FIX) from None
 
 
 def _where(phases: tuple[Phase, ...], step: int) -> tuple[Phase, float, int, float]:
