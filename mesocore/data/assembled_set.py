@@ -217,7 +217,14 @@ class AssembledSet:
         return cls(folder)
 
     def _table(self, name: str) -> pd.DataFrame:
-        return read_table(self.folder / name, _TABLES[name], self._fix, ours=True)
+        file = self.folder / name
+        table = read_table(file, _TABLES[name], self._fix, ours=True)
+        if name == "manifest.csv" and (twice := table["path"].duplicated()).any():
+            row = int(twice.to_numpy().argmax())
+            raise UserError(
+                f"{file}, row {row + 1}: {table['path'][row]} stands twice; {self._fix}"
+            )
+        return table
 
 
 def file_ids(sha256: Iterable[str]) -> np.ndarray:

@@ -94,6 +94,14 @@ def test_a_set_without_its_last_file_is_no_raw_folder(made, small_run):
             judge(made)
 
 
+def test_an_image_stands_once_in_a_manifest(made):
+    lines = (made / "manifest.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (made / "manifest.csv").write_text("".join([*lines, lines[1]]), encoding="utf-8")
+    path = lines[1].split(",")[0]
+    with pytest.raises(UserError, match=f"manifest.csv, row {len(lines)}: {path} stands twice; "):
+        dataset.load(made, "all")
+
+
 def test_an_audit_names_the_table_that_lacks_an_image(made, source):
     lines = (made / "originals.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     (made / "originals.csv").write_text("".join(lines[:1] + lines[2:]), encoding="utf-8")

@@ -31,8 +31,7 @@ def picture(data: bytes) -> None:
 def weights(data: bytes) -> None:
     """A run's weights are a detector with finite scores, or a `UserError` of one line."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("model.json", "trained_on.npy"):
-            (Path(folder) / name).write_bytes((WEIGHTS / name).read_bytes())
+        (Path(folder) / "model.json").write_bytes((WEIGHTS / "model.json").read_bytes())
         (Path(folder) / "model.safetensors").write_bytes(data)
         h5 = Path(folder) / "weights.h5"
         h5.write_bytes(data)
