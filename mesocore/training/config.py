@@ -49,7 +49,11 @@ class TrainConfig:
         "flip", "of training images: none, or some of flip+jpeg+blur+resize+noise+colour"
     )
     images: int = _setting(0, "train on so many, in whole groups; 0: all", OR_NONE)
-    balanced_sampling: bool = _setting(False, "draw both classes equally often")
+    leave_out: str = _setting("", "sources of the set to keep out of training and validation: A+B")
+    balanced_sampling: bool = _setting(False, "draw both classes of each source equally often")
+    self_blend: float = _setting(
+        0.0, "pairs of a photograph and its self-blend to add, as a share of each batch", SHARE
+    )
     label_smoothing: float = _setting(0.0, "0.1: targets 0.05 and 0.95", SHARE)
     clip_norm: float = _setting(0.0, "largest norm of a gradient; 0: any", Range(float, 0))
     ema: float = _setting(
