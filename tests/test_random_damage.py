@@ -5,7 +5,9 @@ anew), say so in one line with status 2, or, for a picture, answer that it canno
 never shows a traceback, and it changes no other file.
 """
 
+import contextlib
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -77,20 +79,25 @@ def copies(small_set, small_run, tmp_path_factory) -> tuple[Path, Path]:
             Path(shutil.copytree(small_run("meso4"), root / "run")))  # fmt: skip
 
 
+@contextlib.contextmanager
+def damaged(file: Path, damage: Callable[[bytes], bytes]) -> Iterator[None]:
+    whole = file.read_bytes()
+    try:
+        file.write_bytes(damage(whole))
+        yield
+    finally:
+        file.write_bytes(whole)
+
+
 @pytest.mark.parametrize("name", ["manifest.csv", "assembly.json", "originals.csv"])
 @EXAMPLES
 @given(damage=DAMAGE)
 def test_a_damaged_set_is_evaluated_or_refused(name, damage, copies, capfd):
     made, run = copies
-    file = made / name
-    whole = file.read_bytes()
-    before = contents(made) | {file: damage(whole)}
-    try:
-        file.write_bytes(before[file])
+    with damaged(made / name, damage):
+        before = contents(made)
         ends_well(["evaluate", str(run), "--data", str(made)], capfd)
         assert contents(made) == before
-    finally:
-        file.write_bytes(whole)
 
 
 @pytest.mark.parametrize("name", ["model.json", "model.safetensors", "trained_on.npy"])
@@ -100,13 +107,8 @@ def test_a_damaged_run_gives_a_verdict_or_a_line(name, damage, copies, capfd, tm
     _, run = copies
     face = tmp_path_factory.getbasetemp() / "face.png"
     picture(1).save(face)
-    file = run / name
-    whole = file.read_bytes()
-    try:
-        file.write_bytes(damage(whole))
+    with damaged(run / name, damage):
         ends_well(["predict", str(run), str(face)], capfd)
-    finally:
-        file.write_bytes(whole)
 
 
 @pytest.mark.parametrize("name", ["config.json", "last.safetensors", "history.csv"])

@@ -56,6 +56,8 @@ def printable(name: str | os.PathLike) -> str:
     terminal or turns the direction of writing. Different names may come to look alike.
     """
     name = os.fspath(name)
+    if name.isascii() and name.isprintable():
+        return name
     with contextlib.suppress(UnicodeEncodeError):  # half a character, from JSON or on Windows
         name = os.fsencode(name).decode("utf-8", "backslashreplace")
     return _UNPRINTABLE.sub(_escaped, name)

@@ -128,17 +128,25 @@ def _part(parts: Path, first: int) -> Path:
 
 def _chunk(out: Path, first: int, chunk: int, count: int, size: int, set_seed: int) -> None:
     note = _part(out / ".parts", first)
-    if note.exists():
+    if note.exists() and all(_is_there(out / row["path"]) for row in _read(note)):
         return
     rows = []
     for start in range(first, min(first + chunk * len(KINDS), count), len(KINDS)):
         kinds = KINDS[: count - start]
         for image, mask, row in _unit(start // len(KINDS), kinds, size, set_seed):
-            files.write_bytes(out / row["path"], encode_jpeg(image, row["quality"]))
+            jpeg = encode_jpeg(image, row["quality"])
+            files.write_bytes(
+                out / row["path"], jpeg, durable=False
+            )  # each would wait for the disk
             if mask is not None:
-                files.write_bytes(out / mask_path(row["path"]), _png(mask))
+                files.write_bytes(out / mask_path(row["path"]), _png(mask), durable=False)
             rows.append(row)
     files.write_json(note, rows)
+
+
+def _is_there(path: Path) -> bool:
+    """A power cut may leave an image empty, or none."""
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _png(mask: np.ndarray) -> bytes:

@@ -36,6 +36,9 @@ class LabelledImages:
             self.set, self.folder = None, Path(data)
             self._found, self.split = _of_folder(self.folder, split, labels)
         else:
+            if labels:
+                raise UserError(f"{data} is an assembled set, whose labels are settled; leave out "
+                                "--label, or assemble it anew with that")  # fmt: skip
             self.set = tiers.resolve(data)
             self.folder, self.split = self.set.folder, "test" if split is None else split
 

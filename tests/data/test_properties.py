@@ -137,8 +137,10 @@ def test_the_nearest_labelled_folder_decides_in_any_case_of_letters(above, word,
 
 
 def _table(columns: list[str], rows: int, **fixed) -> st.SearchStrategy:
+    """Tables of at least so many rows; a path stands in one alone."""
     row = st.fixed_dictionaries({name: fixed.get(name, WORDS) for name in columns})
-    return st.lists(row, min_size=rows, max_size=8).map(
+    once = (lambda found: found["path"]) if "path" in columns else None
+    return st.lists(row, min_size=rows, max_size=8, unique_by=once).map(
         lambda found: pd.DataFrame(found, columns=columns)
     )
 

@@ -9,6 +9,7 @@ from mesocore.core.errors import UserError
 from mesocore.data.assembly.assemble import assemble
 from mesocore.data.sources import labels
 from mesocore.evaluation import records
+from mesocore.evaluation.labelled_images import LabelledImages
 from mesocore.nets import load_detector
 from mesocore.training import trainer
 from mesocore.training.config import TrainConfig
@@ -124,3 +125,8 @@ def test_where_the_label_is_a_coin_an_honest_figure_is_one_half(tmp_path):
         found[group_by] = record["metrics"]["all"]["roc_auc"]
     assert found["video"]["low"] < 0.5 < found["video"]["high"]
     assert found["image"]["low"] > 0.5  # what frames on both sides of a split make of it
+
+
+def test_labels_of_an_assembled_set_are_settled(small_set):
+    with pytest.raises(UserError, match="an assembled set, whose labels are settled; leave out"):
+        LabelledImages(small_set, labels={"x": "fake"})

@@ -210,7 +210,6 @@ def _begun(out: Path) -> dict:
 
 def _finish(whole: Plan, out: Path, workers: int | None) -> Assembly:
     workers = workers or parallel.workers_for(len(whole.candidates))
-    inputs.remember(whole, out, _journals(out))
     if hasattr(os, "sync"):  # Windows lacks it
         os.sync()  # a set that is complete is on the disk; each image by itself would take longer
     finalise.write_set(whole, out, _journals(out), workers)

@@ -27,12 +27,15 @@ from mesocore.data.assembled_set import (
     kinds,
     write_rejected,
 )
-from mesocore.data.assembly import convert, duplicates, partition
+from mesocore.data.assembly import convert, duplicates, inputs, partition
 from mesocore.data.assembly.fingerprints import THUMBNAIL
 from mesocore.data.assembly.plan import Plan
 from mesocore.data.assembly.recipe import EDITS, Recipe
 from mesocore.data.sources.scanning import Candidate
 
+_TEXTS = (
+    "stamp", "image", "sha256", "phash", "original", "reason", "format", "mode", "tables", "edit",
+)  # fmt: skip
 _NUMBERS = {"bytes": np.int64, "width": np.int64, "height": np.int64, "quantisation": float}
 _FLAGS = ("progressive", "exif", "icc")
 _FEW = {"format", "mode", "tables", "edit"}  # columns of few different words
@@ -45,6 +48,7 @@ def write_set(plan: Plan, out: Path, journals: list[Path], workers: int = 1) -> 
     """
     with tempfile.NamedTemporaryFile(dir=journals[0].parent, prefix="thumbnails-") as file:
         table = _table(plan.candidates, journals, file)
+        inputs.remember(plan, out, table.pop("stamp"))
         usable = table[table["reason"] == ""].reset_index(names="place")
         usable["stratum"] = usable["source"].astype(object) + "/" + kinds(usable)
         usable["reason"] = _exact_duplicates(usable, plan.settings)
@@ -90,8 +94,7 @@ def _table(candidates: list[Candidate], journals: list[Path], thumbnails: Binary
     so that a large set fits.
     """
     row_of = {candidate.origin: row for row, candidate in enumerate(candidates)}
-    texts = ("image", "sha256", "phash", "original", "reason", "format", "mode", "tables", "edit")
-    columns = {name: [None] * len(candidates) for name in (*texts, *_NUMBERS, *_FLAGS)}
+    columns = {name: [None] * len(candidates) for name in (*_TEXTS, *_NUMBERS, *_FLAGS)}
     for record in convert.read_journals(journals):
         row = row_of.get(record["origin"])
         if row is not None:

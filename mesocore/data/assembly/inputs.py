@@ -30,10 +30,10 @@ class Inputs(TypedDict):
     stamps: dict[str, str]
 
 
-def remember(plan: Plan, out: Path, journals: Iterable[Path]) -> None:
-    """Writes the stamps that the inputs had when they were converted."""
-    stamps = {record["origin"]: record["stamp"] for record in convert.read_journals(journals)}
-    _write(out, _facts(plan), {c.origin: stamps.get(c.origin, "") for c in plan.candidates})
+def remember(plan: Plan, out: Path, stamps: Iterable[str]) -> None:
+    """Writes the stamps that the plan's candidates had when they were converted, in their order."""
+    origins = (candidate.origin for candidate in plan.candidates)
+    _write(out, _facts(plan), dict(zip(origins, stamps, strict=True)))
 
 
 def _write(out: Path, facts: str, stamps: dict[str, str]) -> None:

@@ -37,24 +37,23 @@ def assign(group: pd.Series, stratum: pd.Series, shares: tuple, seed: int) -> pd
     of their strata lacks most images: a common stratum can be evened out later, by other groups.
     With groups of one image each stratum misses its share by less than one image.
     """
-    counts = pd.crosstab(group, stratum)
-    order = sorted(
-        zip(-counts.sum(axis=1), (_draw(seed, name) for name in counts.index), counts.index,
-            strict=True)
-    )  # fmt: skip
-    row_of = {name: row for row, name in enumerate(counts.index)}
-    table = counts.to_numpy()
+    rows, names = pd.factorize(group, sort=True)
+    columns, strata = pd.factorize(stratum, sort=True)
+    table = np.zeros((len(names), max(1, len(strata))), int)
+    np.add.at(table, (rows, columns), 1)
     total = table.sum(axis=0)
+    rarest = np.where(table > 0, total, len(group) + 1).argmin(axis=1)
+    order = sorted(zip(-table.sum(axis=1), (_draw(seed, name) for name in names),
+                       range(len(names)), strict=True))  # fmt: skip
     missing = np.outer(shares, total).astype(float)
-    chosen = {}
-    for _, _, name in order:
-        count = table[row_of[name]]
-        rarest = min(np.flatnonzero(count), key=lambda column: total[column])
-        lacks = zip(np.round(missing[:, rarest], 6), np.round(missing @ count, 6), strict=True)
-        best = max(enumerate(lacks), key=lambda item: (item[1], -item[0]))[0]
-        missing[best] -= count
-        chosen[name] = SPLITS[best]
-    return group.map(chosen)
+    chosen = np.empty(len(names), int)
+    for _, _, row in order:
+        lacks = np.stack([missing[:, rarest[row]], missing @ table[row]], axis=1)
+        first, second, third = np.round(lacks, 6).tolist()
+        best = 0 if first >= max(second, third) else 1 if second >= third else 2
+        missing[best] -= table[row]
+        chosen[row] = best
+    return pd.Series(np.array(SPLITS, dtype=object)[chosen[rows]], index=group.index)
 
 
 def _draw(seed: int, name: str) -> str:

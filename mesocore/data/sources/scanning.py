@@ -244,8 +244,9 @@ def _notes(images: Mapping[str, Candidate], said_by: _Tables, left: list[str]) -
     """What the user should know besides: names that contradict folders, rows of no file, lists."""
     notes = []
     other = {"real": "fake", "fake": "real"}
+    stems = {path: os.path.splitext(os.path.basename(path))[0] for path in images}
     against = [path for path, image in images.items()
-               if labels.of_name(Path(path).stem) == other[image.label]]  # fmt: skip
+               if labels.of_name(stems[path]) == other[image.label]]  # fmt: skip
     if against:
         notes.append(f"{len(against)} files have a name that says another label than their folder, "
                      f"the first is {printable(against[0])}")  # fmt: skip

@@ -5,10 +5,10 @@ or as data of a frame (`x.npy` beside `x.png`). A mask goes with the frame of it
 folders and name, but for those of sidecars and of compression.
 """
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
 
 from mesocore.data.sources import labels
 
@@ -52,7 +52,7 @@ def kinds(paths: Iterable[str]) -> dict[str, str]:
         folder, _, name = path.rpartition("/")
         if folder not in of:
             of[folder] = next(filter(None, map(of_folder, folder.split("/"))), None)
-        if PurePosixPath(name).suffix.lower() not in _DATA:
+        if os.path.splitext(name)[1].lower() not in _DATA:
             frames[folder].add(name.rpartition(".")[0])
     found = {}
     for path in paths:
@@ -71,6 +71,8 @@ def kinds(paths: Iterable[str]) -> dict[str, str]:
 
 def masks(frames: Iterable[str], sidecars: Mapping[str, str]) -> dict[str, str]:
     """frame -> its mask, of paths within one source; a mask that fits no one frame is left out."""
+    if "masks" not in sidecars.values():  # most sources have none, and many frames
+        return {}
     by_place: dict[tuple, list[str]] = defaultdict(list)
     by_name: dict[str, list[str]] = defaultdict(list)
     for frame in frames:
