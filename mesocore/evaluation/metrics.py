@@ -10,7 +10,15 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from sklearn import metrics
 
-from mesocore.core.bootstrap import ECE_BINS, counts, draws, interval, roc_auc, weighted_metrics
+from mesocore.core.bootstrap import (
+    ECE_BINS,
+    confident_errors,
+    counts,
+    draws,
+    interval,
+    roc_auc,
+    weighted_metrics,
+)
 from mesocore.data.assembled_set import kinds
 from mesocore.evaluation.record_types import Interval, Metrics, Sections
 from mesocore.nets.detector import check_scores, to_probability
@@ -96,6 +104,7 @@ def point_metrics(
         "balanced_accuracy": None,
         "brier": float(np.mean((probability - labels) ** 2)),
         "ece": expected_calibration_error(labels, probability),
+        "confident_errors": confident_errors(labels, probability).mean(),
     }
     if len(np.unique(labels)) == 2:
         fpr, tpr, _ = metrics.roc_curve(labels, probability, drop_intermediate=False)

@@ -37,6 +37,7 @@ class Metrics(TypedDict):
     balanced_accuracy: Interval
     brier: Interval
     ece: Interval
+    confident_errors: NotRequired[Interval]  # older records lack it
 
 
 class Sections(TypedDict):
