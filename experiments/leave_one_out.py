@@ -62,7 +62,7 @@ def config(row: str, job: Job, seed: int) -> TrainConfig:
     left_out = families(job.data)[family] if family else []
     train = job.data.rows("train")
     epochs = round(IMAGES / (~train["source"].isin(left_out)).sum())
-    own = {"data": job.folder, "leave_out": "+".join(left_out), "seed": seed,
+    own = {"data": job.folder, "leave_out": "+".join(left_out) or None, "seed": seed,
            "epochs": max(1, min(MOST_EPOCHS, epochs))}  # fmt: skip
     return TrainConfig(**COMMON | SETTINGS[settings] | own)
 

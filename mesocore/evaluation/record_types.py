@@ -48,6 +48,15 @@ class Sections(TypedDict):
     by_kind: NotRequired[dict[str, Metrics]]
 
 
+class Verdicts(TypedDict):
+    """Of `thresholds.verdicts`; `band` has P(fake) below which a run says real, and from which it
+    says fake."""
+
+    band: list[list[float]]
+    coverage: Interval
+    error: Interval
+
+
 class Data(TypedDict):
     """What was measured on; a raw folder has no manifest and no splits."""
 
@@ -86,6 +95,7 @@ class OutsideEvaluation(Outside):
     """The same for one model, with its metrics there."""
 
     metrics: Sections
+    verdicts: NotRequired[Verdicts]
 
 
 class OutsideRow(TypedDict):
@@ -104,6 +114,7 @@ class Evaluation(TypedDict):
     threshold: Threshold
     temperature: float | list[float]
     metrics: Sections
+    verdicts: NotRequired[Verdicts]
     trivial_baseline: dict[str, float] | None
     environment: Environment
     command: str
