@@ -57,6 +57,22 @@ class Verdicts(TypedDict):
     error: Interval
 
 
+class Level(TypedDict):
+    """A sweep of degradations at one level; `called_fake`: the share of `real` and of `fake`."""
+
+    level: float
+    roc_auc: Interval
+    balanced_accuracy: Interval
+    called_fake: dict[str, float]
+
+
+class Sweep(TypedDict):
+    """The levels of one kind of degradation, the untouched images first."""
+
+    unit: str
+    levels: list[Level]
+
+
 class Data(TypedDict):
     """What was measured on; a raw folder has no manifest and no splits."""
 
@@ -81,6 +97,13 @@ class Environment(TypedDict):
     cores: int
     threads: int
     gpu: str | None
+
+
+class Robustness(TypedDict):
+    """Of `robustness.sweeps`, on these images."""
+
+    data: Data
+    sweeps: dict[str, Sweep]
 
 
 class Outside(TypedDict):
@@ -121,6 +144,7 @@ class Evaluation(TypedDict):
     seen_in_training: NotRequired[int | None]
     warning: NotRequired[str]
     outside: NotRequired[OutsideEvaluation]
+    robustness: NotRequired[Robustness]
 
 
 class Row(TypedDict):

@@ -11,7 +11,7 @@ from mesocore.core.runtime import command_line, environment
 from mesocore.data import tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.data.auditing import audit
-from mesocore.evaluation import metrics, thresholds
+from mesocore.evaluation import metrics, robustness, thresholds
 from mesocore.evaluation.labelled_images import LabelledImages
 from mesocore.evaluation.record_types import Comparison, Evaluation, Outside
 from mesocore.evaluation.tables import interval
@@ -27,6 +27,7 @@ def evaluate(
     split: str | None = None,
     outside: str | Path | None = None,
     labels: Mapping[str, str] | None = None,
+    degraded: bool = False,
 ) -> Evaluation:
     """Scores a split of an assembled set or of a raw folder with labels, and measures.
 
@@ -37,12 +38,17 @@ def evaluate(
 
     Returns the record of a results file. On an assembled set the AUC of trivial features, fitted on
     its train split, stands beside the model's. `outside`: another set or raw folder; `outside` of
-    the record has the figures over all of its images. Raises `UserError` if the detectors differ in
-    more than their seed, if there is no such split, or `outside` is not outside.
+    the record has the figures over all of its images. `degraded`: the record has `robustness` too,
+    of all images of `outside`, or of the split. Raises `UserError` if the detectors differ in more
+    than their seed, if there is no such split, `outside` is not outside, or a raw folder is to be
+    degraded.
     """
     detectors = [detector] if isinstance(detector, Detector) else list(detector)
     about = one_model(detectors)
     own = LabelledImages(data, split, labels)
+    elsewhere = None if outside is None else _outside(outside, own.set)
+    swept = elsewhere or own
+    faces = swept.faces(detectors[0].size) if degraded else None  # before the work: it may refuse
     found = _found(detectors, own)
     trained_there = own.set is not None and (
         about["config"].get("manifest_sha256") == own.set.manifest_sha256
@@ -67,10 +73,12 @@ def evaluate(
     warnings = _turned_round(record) + _touched(record, trained_there, len(originals))
     if warnings:
         record["warning"] = "; ".join(warnings)
-    if outside is not None:
-        elsewhere = _outside(outside, own.set)
+    if elsewhere is not None:
         found = _found(detectors, elsewhere)
         record["outside"] = _about_outside(elsewhere, own.set) | found
+    if faces is not None:
+        found = robustness.sweeps(detectors, faces.images, faces.table)
+        record["robustness"] = {"data": swept.about(), "sweeps": found}
     return record
 
 
