@@ -14,7 +14,15 @@ from experiments import (
     pruning,
 )
 from experiments import comparisons as tables
-from experiments.measure import errors, gap, generator_distance, parity, retouch_traces, robustness
+from experiments.measure import (
+    errors,
+    framing,
+    gap,
+    generator_distance,
+    parity,
+    retouch_traces,
+    robustness,
+)
 from experiments.records import COMMANDS
 from experiments.runner import Command, Experiment
 from experiments.scale import Scale
@@ -38,6 +46,7 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         pruning.PRUNING,
         robustness.ROBUSTNESS,
         errors.ERRORS,
+        framing.FRAMING,
         gap.GAP,
         parity.PARITY,
         generator_distance.GENERATOR_DISTANCE,
