@@ -129,13 +129,16 @@ class AssembledSet:
         """The first 64 bits of the SHA-256 of the original file of each image: uint64 `(N,)`.
 
         Of the splits named, without the sources `left_out`, sorted. They tell whether a file was in
-        a set that is not at hand.
+        a set that is not at hand. Raises `UserError` if originals.csv lacks one.
         """
         rows = self._table("manifest.csv")
         wanted = rows["split"].isin(splits) & ~rows["source"].isin(left_out)
-        wanted = rows.loc[wanted, ["origin"]]
-        found = wanted.merge(self.originals()[["origin", "original"]], on="origin")
-        return np.sort(file_ids(found["original"]))
+        originals = self.originals().drop_duplicates("origin").set_index("origin")["original"]
+        found = originals.reindex(rows.loc[wanted, "origin"])
+        if found.isna().any():
+            raise UserError(f"{self.folder / 'originals.csv'} has no row of "
+                            f"{found.index[found.isna()][0]}; {self._fix}")  # fmt: skip
+        return np.sort(file_ids(found))
 
     def original_path(self, origin: str) -> Path:
         """Where the original with this `origin` was read from; it may be gone."""
