@@ -103,7 +103,8 @@ class Pairs:
         for block in bootstrap.draws(self.groups, RESAMPLES, seed=0):
             for weights in block:
                 weight = weights[self.real] * weights[self.fake]
-                drawn.append(weight @ values / weight.sum())
+                if weight.any():
+                    drawn.append(weight @ values / weight.sum())
         low, high = bootstrap.interval(np.array(drawn))
         return {"value": float(values.mean()), "low": low, "high": high}
 
