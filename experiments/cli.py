@@ -4,9 +4,25 @@ import argparse
 import inspect
 from collections.abc import Sequence
 
-from experiments import ablation, augmentation, generalisation, keep, learning_curve, pruning
+from experiments import (
+    ablation,
+    augmentation,
+    generalisation,
+    keep,
+    learning_curve,
+    leave_one_out,
+    pruning,
+)
 from experiments import comparisons as tables
-from experiments.measure import errors, gap, generator_distance, parity, retouch_traces, robustness
+from experiments.measure import (
+    errors,
+    framing,
+    gap,
+    generator_distance,
+    parity,
+    retouch_traces,
+    robustness,
+)
 from experiments.records import COMMANDS
 from experiments.runner import Command, Experiment
 from experiments.scale import Scale
@@ -26,9 +42,11 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         augmentation.AUGMENTATION,
         learning_curve.LEARNING_CURVE,
         generalisation.GENERALISATION,
+        leave_one_out.LEAVE_ONE_OUT,
         pruning.PRUNING,
         robustness.ROBUSTNESS,
         errors.ERRORS,
+        framing.FRAMING,
         gap.GAP,
         parity.PARITY,
         generator_distance.GENERATOR_DISTANCE,

@@ -14,6 +14,7 @@ from mesocore.data import AssembledSet, tiers
 
 GAP_RUNS = ("ensemble", *(f"{model}-{seed}" for model in ("meso4+inverted+highpass", "meso4")
                           for seed in (0, 1, 2)))  # fmt: skip
+FRAMING_RUNS = (*GAP_RUNS[4:], *GAP_RUNS[1:4], GAP_RUNS[0])  # Meso-4 first: the others against it
 COMMANDS = {  # path below results/ -> command
     "assembly-scale.json": "python benchmarks/assembly_scale.py",
     "published/parity.json": "python -m experiments parity FOLDER",
@@ -38,6 +39,9 @@ COMMANDS = {  # path below results/ -> command
     "results/runs/openforensics-24-epochs/ensemble --data data/openforensics "
     "--outside data/openforensics-validation "
     "--json results/real/openforensics-ensemble.json --card results/real/openforensics-ensemble.md",
+    "real/openforensics-framing.json": "python -m experiments framing "
+    + " ".join(f"results/runs/openforensics-24-epochs/{run}" for run in FRAMING_RUNS)
+    + " data/openforensics --outside data/openforensics-validation",
     "real/openforensics-gap.json": "python -m experiments gap "
     + " ".join(f"results/runs/openforensics-24-epochs/{run}" for run in GAP_RUNS)
     + " data/openforensics --outside data/openforensics-more data/openforensics-validation",

@@ -5,6 +5,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import framing_tables
 import gap_tables
 
 from experiments.records import COMMANDS
@@ -21,6 +22,7 @@ PRUNED = ("before", "dense", "global-0.2", "global-0.5", "global-0.8", "global-0
           "structured-0.5", "structured-0.8")  # fmt: skip
 KINDS = "generalisation"  # the record of one forgery against the others
 GAP = ("folders", "distances", "mates", "shift", "sharpness")
+FRAMING = ("sizes", "models", "alarms")
 NONE = "Nothing has been measured yet."
 
 
@@ -192,6 +194,11 @@ def gap(name: str, results: Path) -> str:
     return _markdown(*getattr(gap_tables, name)(results))
 
 
+def framing(name: str, results: Path) -> str:
+    """One of the tables of framing_tables.py."""
+    return _markdown(*getattr(framing_tables, name)(results))
+
+
 def commands(results: Path) -> str:
     """Every record and the command that makes it now, whatever name of it the record holds."""
     rows = [[f"[{name}](results/{name})", f"`{command}`"] for name, command in COMMANDS.items()
@@ -206,7 +213,8 @@ def _mean(values: list[float]) -> float:
 TABLES = {"README.md": {"headline": headline},
           "RESULTS.md": {"results": table, "ablation": ablation, "pruning": pruning,
                          "generalisation": generalisation, "small": small, "commands": commands,
-                         **{f"gap, {name}": partial(gap, name) for name in GAP}},
+                         **{f"gap, {name}": partial(gap, name) for name in GAP},
+                         **{f"framing, {name}": partial(framing, name) for name in FRAMING}},
           "data/README.md": {"builds": builds, "distances": distances, "scale": scale}}  # fmt: skip
 
 

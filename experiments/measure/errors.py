@@ -14,7 +14,8 @@ from experiments import records, runner
 from experiments.runner import Command
 from mesocore.core import runtime
 from mesocore.data import resolve
-from mesocore.evaluation import evaluate, model_card
+from mesocore.evaluation import evaluate
+from mesocore.evaluation.cards import model_card
 from mesocore.evaluation.tables import interval
 from mesocore.nets import load_detector
 

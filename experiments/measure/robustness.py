@@ -8,6 +8,7 @@ faces. A level takes as long as changing the split and scoring it: 31 levels of 
 take about 3 minutes on one core, of 1,800 at 256 px about 15 for one run and 30 for three.
 """
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,18 +48,12 @@ def main(*words: str) -> None:
     split = runner.split_for(data, detectors[0])
     faces = load(data, split, detectors[0].size)
     place = runner.folder_of(f"robustness/{data.manifest_sha256[:12]}")
-    thresholds = [detector.threshold for detector in detectors]
-    sweeps = {}
-    for name, sweep in robustness.SWEEPS.items():
-        levels = []
-        for level in runtime.progress((sweep.none, *sweep.levels), name):
-            scores = kept_scores(detectors, faces, place, name, level)
-            levels.append(
-                {"level": level, **robustness.level_metrics(faces.table, scores, thresholds)}
-            )
-        sweeps[name] = {"unit": sweep.unit, "levels": levels}
-        first, last = (f"{levels[n]['roc_auc']['value']:.3f}" for n in (0, -1))
-        print(f"{name}: ROC AUC {first} untouched, {last} at {sweep.unit} {sweep.levels[-1]}")
+    score = functools.partial(kept_scores, detectors, faces, place)
+    sweeps = robustness.sweeps(detectors, faces.images, faces.table, score)
+    for name, sweep in sweeps.items():
+        first, last = (f"{sweep['levels'][n]['roc_auc']['value']:.3f}" for n in (0, -1))
+        hardest = sweep["levels"][-1]["level"]
+        print(f"{name}: ROC AUC {first} untouched, {last} at {sweep['unit']} {hardest}")
     values = {
         "model": about["config"] | {"data": data.name},
         "weights_sha256": [d.description["weights_sha256"] for d in detectors],

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 ECE_BINS = 15
+CONFIDENT = 0.9
 _BLOCK = 100  # draws at once; a block of 20,000 images is 16 MB
 
 
@@ -76,11 +77,17 @@ def weighted_metrics(
         "balanced_accuracy": sum(recalls) / 2,
         "brier": weights @ error**2 / total,
         "ece": np.abs(gaps).sum(1) / total,
+        "confident_errors": weights @ confident_errors(labels, probability) / total,
     }
     table = pd.DataFrame(found)
     both = ["roc_auc", "average_precision", "eer", "tpr_at_1_fpr", "balanced_accuracy"]
     table.loc[(tp[:, -1] == 0) | (fp[:, -1] == 0), both] = np.nan
     return table
+
+
+def confident_errors(labels: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Which images get a P above `CONFIDENT` for the class that they are not of: bool `(N,)`."""
+    return np.where(labels == 1, 1 - probability, probability) > CONFIDENT
 
 
 def counts(

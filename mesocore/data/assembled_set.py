@@ -12,7 +12,7 @@ Names are text whatever they look like: a source folder called `NA` or `007` is 
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -125,15 +125,20 @@ class AssembledSet:
         """The headers of the accepted originals, as assembly saw them: `ORIGINALS`."""
         return self._table("originals.csv")
 
-    def original_ids(self, *splits: str) -> np.ndarray:
+    def original_ids(self, *splits: str, left_out: Collection[str] = ()) -> np.ndarray:
         """The first 64 bits of the SHA-256 of the original file of each image: uint64 `(N,)`.
 
-        Of the splits named, sorted. They tell whether a file was in a set that is not at hand.
+        Of the splits named, without the sources `left_out`, sorted. They tell whether a file was in
+        a set that is not at hand. Raises `UserError` if originals.csv lacks one.
         """
         rows = self._table("manifest.csv")
-        wanted = rows.loc[rows["split"].isin(splits), ["origin"]]
-        found = wanted.merge(self.originals()[["origin", "original"]], on="origin")
-        return np.sort(file_ids(found["original"]))
+        wanted = rows["split"].isin(splits) & ~rows["source"].isin(left_out)
+        originals = self.originals().drop_duplicates("origin").set_index("origin")["original"]
+        found = originals.reindex(rows.loc[wanted, "origin"])
+        if found.isna().any():
+            raise UserError(f"{self.folder / 'originals.csv'} has no row of "
+                            f"{found.index[found.isna()][0]}; {self._fix}")  # fmt: skip
+        return np.sort(file_ids(found))
 
     def original_path(self, origin: str) -> Path:
         """Where the original with this `origin` was read from; it may be gone."""

@@ -7,6 +7,7 @@ verdict, so training shows it. None of this is ever done to validation or test i
 import io
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -15,6 +16,7 @@ from torchvision.transforms.v2 import functional
 
 from mesocore.core.errors import UserError
 from mesocore.core.images import encode_jpeg
+from mesocore.faces import self_blending
 
 CHANCE = 0.5  # of each augmentation, for each image
 
@@ -76,6 +78,25 @@ def parse(augmentations: str) -> list[str]:
             "write none"
         )
     return [name for name in NAMES if name in names]
+
+
+def self_blended(
+    images: Tensor, chosen: Tensor, generator: torch.Generator, own: slice = slice(None)
+) -> Tensor:
+    """uint8 `(N, 3, S, S)` -> the same, those `chosen` blended with a changed copy of themselves.
+
+    `chosen` is bool `(B,)` over a batch of which `images` are the part `own`. What happens depends
+    on the generator's state alone.
+    """
+    if not chosen.any():
+        return images
+    seeds = torch.randint(2**62, (len(chosen),), generator=generator)[own].tolist()
+    images = images.clone()
+    for row in chosen[own].nonzero()[:, 0].tolist():
+        photograph = images[row].permute(1, 2, 0).cpu().numpy()
+        blend = self_blending.self_blend(photograph, np.random.default_rng(seeds[row]))
+        images[row] = torch.from_numpy(blend).permute(2, 0, 1)
+    return images
 
 
 def augment(

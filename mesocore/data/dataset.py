@@ -7,7 +7,7 @@ is kept there (`on_device`), and nothing has to be read or sent any more.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.data import cache
 from mesocore.data.assembled_set import AssembledSet
-from mesocore.data.augmentation import augment
+from mesocore.data.augmentation import augment, self_blended
 
 
 @dataclass(frozen=True)
@@ -78,27 +78,48 @@ def batches(
     augmentations: str,
     balanced: bool = False,
     share: tuple[int, int] = (0, 1),
+    self_blend: float = 0.0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
 
     `augmentations` as in "flip+jpeg" (augmentation.py), or "none". They and the order depend on the
     generator's state alone. The last batch may be smaller. `balanced` draws as many images with
-    replacement, both classes equally often. `share` is (k, n): of each batch the images k, k + n,
-    k + 2n, ..., which together with those of the other k are the batch of (0, 1).
+    replacement, both classes of each source equally often. `share` is (k, n): of each batch the
+    images k, k + n, k + 2n, ..., which together with those of the other k are the batch of (0, 1).
+    To a batch `pairs(B, self_blend)` photographs are added, and as many self-blends of these, as
+    fakes (faces/self_blending.py).
     """
     first, step = share
-    for rows in _order(data.labels.cpu(), generator, balanced).split(size):
-        own = slice(first, None, step)
+    own = slice(first, None, step)
+    reals = (data.labels == 0).nonzero()[:, 0].cpu()
+    for rows in _order(data, generator, balanced).split(size):
+        count = pairs(len(rows), self_blend)
+        added = reals[torch.randint(len(reals), (count,), generator=generator)]
+        blended = torch.arange(len(rows) + 2 * count) >= len(rows) + count
+        rows = torch.cat([rows, added, added])
         mine = rows[own].to(data.images.device)
-        images = augment(data.images[mine], augmentations, generator, len(rows), own)
-        yield images, data.labels[mine].float()
+        images = self_blended(data.images[mine], blended, generator, own)
+        images = augment(images, augmentations, generator, len(rows), own)
+        yield images, torch.where(blended[own].to(mine.device), 1, data.labels[mine]).float()
 
 
-def _order(labels: Tensor, generator: torch.Generator, balanced: bool) -> Tensor:
+def pairs(images: int, self_blend: float) -> int:
+    """How many pairs are added to a batch of so many images."""
+    return round(images * self_blend)
+
+
+def _order(data: FaceSet, generator: torch.Generator, balanced: bool) -> Tensor:
     if not balanced:
-        return torch.randperm(len(labels), generator=generator)
-    weights = 1 / torch.bincount(labels)[labels].double()
-    return torch.multinomial(weights, len(labels), replacement=True, generator=generator)
+        return torch.randperm(len(data), generator=generator)
+    kinds = data.table.groupby(["source", "label"]).ngroup().to_numpy()
+    weights = torch.from_numpy(1 / np.bincount(kinds)[kinds])
+    return torch.multinomial(weights, len(data), replacement=True, generator=generator)
+
+
+def without(data: FaceSet, sources: Collection[str]) -> FaceSet:
+    """The images of all sources but these."""
+    rows = np.flatnonzero(~data.table["source"].isin(sources))
+    return FaceSet(data.images[rows], data.labels[rows], data.table.iloc[rows])
 
 
 def subset(data: FaceSet, images: int) -> FaceSet:

@@ -6,11 +6,11 @@ __all__ = ["compare", "evaluate", "predict", "scored"]
 
 __getattr__, __dir__ = exports(
     __name__,
+    ("cards",),
     embedding=[],
     frequency_bands=[],
     labelled_images=["scored"],
     metrics=[],
-    model_card=[],
     power_law=[],
     prediction=["predict"],
     record_types=[],

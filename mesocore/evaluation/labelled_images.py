@@ -70,6 +70,13 @@ class LabelledImages:
             raise UserError(f"{self.folder}: none of its {self.rejected} images could be read")
         return pd.DataFrame(rows)
 
+    def faces(self, size: int) -> dataset.FaceSet:
+        """The images of a set at `size` px. Raises `UserError` for a raw folder."""
+        if self.set is None:
+            raise UserError(f"{self.folder} is a raw folder, whose images cannot be degraded here; "
+                            "assemble it first")  # fmt: skip
+        return dataset.load(self.set, self.split, size)
+
     def about(self) -> Data:
         """The `data` part of a results record; of a raw folder after `scored`."""
         if self.set is not None:

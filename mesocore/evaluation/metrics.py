@@ -10,12 +10,22 @@ import pandas as pd
 from scipy.optimize import minimize_scalar
 from sklearn import metrics
 
-from mesocore.core.bootstrap import ECE_BINS, counts, draws, interval, roc_auc, weighted_metrics
+from mesocore.core.bootstrap import (
+    ECE_BINS,
+    confident_errors,
+    counts,
+    draws,
+    interval,
+    roc_auc,
+    weighted_metrics,
+)
 from mesocore.data.assembled_set import kinds
 from mesocore.evaluation.record_types import Interval, Metrics, Sections
 from mesocore.nets.detector import check_scores, to_probability
+from mesocore.nets.schemas import ABOVE_ALL
 
 RESAMPLES = 1000
+RISK = 0.02  # share of wrong verdicts that is allowed on validation, if "unsure" is an answer
 
 
 def fit_temperature(labels: np.ndarray, logits: np.ndarray) -> float:
@@ -47,8 +57,39 @@ def fit_threshold(labels: np.ndarray, probability: np.ndarray) -> float:
     return float((cuts[best] + below) / 2)
 
 
+def fit_band(
+    labels: np.ndarray, probability: np.ndarray, threshold: float, risk: float = RISK
+) -> tuple[float, float]:
+    """P(fake) below which an image may be called real, and from which fake: `(low, high)`.
+
+    Of the images on either side at most a share `risk` is of the other class; between the two no
+    verdict is given. As few images as can be lie there. For the validation split only; `threshold`
+    lies within. After El-Yaniv and Wiener, "On the Foundations of Noise-free Selective
+    Classification", JMLR 11, 2010, with a limit for each class.
+    """
+    low = _sure(np.where(probability < threshold, probability, np.inf), labels == 1, risk)
+    high = -_sure(np.where(probability >= threshold, -probability, np.inf), labels == 0, risk)
+    return max(0.0, min(low, threshold)), min(ABOVE_ALL, max(high, threshold))
+
+
+def _sure(score: np.ndarray, wrong: np.ndarray, risk: float) -> float:
+    """The score up to which most images can be judged with at most a share `risk` of wrong ones.
+
+    It lies midway to the next score, below all if there is none; infinite scores are not judged.
+    """
+    order = np.argsort(score, kind="stable")
+    score, wrong = score[order], wrong[order]
+    ends = np.append(score[:-1] < score[1:], True) & np.isfinite(score)  # equal ones go together
+    good = np.flatnonzero(ends & (wrong.cumsum() <= risk * np.arange(1, len(score) + 1)))
+    if not len(good):
+        return -np.inf
+    last = good[-1]
+    following = score[last + 1] if last + 1 < len(score) else np.inf
+    return float((score[last] + following) / 2)
+
+
 def fit(labels: np.ndarray, logits: np.ndarray) -> tuple[dict, dict]:
-    """What validation logits `(N,)` say: their metrics, and `threshold` and `temperature`.
+    """What validation logits `(N,)` say: their metrics; `threshold`, `band` and `temperature`.
 
     Raises `UserError` if a logit is not finite.
     """
@@ -62,8 +103,10 @@ def fit(labels: np.ndarray, logits: np.ndarray) -> tuple[dict, dict]:
         "val_roc_auc": scores["roc_auc"],
         "val_balanced_accuracy": scores["balanced_accuracy"],
     }
+    low, high = fit_band(labels, probability, threshold)
     return row, {
         "threshold": threshold,
+        "band": {"real_below": low, "fake_from": high, "risk": RISK},
         "temperature": temperature,
         "threshold_from": "balanced accuracy on the validation split",
     }
@@ -96,6 +139,7 @@ def point_metrics(
         "balanced_accuracy": None,
         "brier": float(np.mean((probability - labels) ** 2)),
         "ece": expected_calibration_error(labels, probability),
+        "confident_errors": confident_errors(labels, probability).mean(),
     }
     if len(np.unique(labels)) == 2:
         fpr, tpr, _ = metrics.roc_curve(labels, probability, drop_intermediate=False)

@@ -23,12 +23,16 @@ NO_SCORE = "the detector gives no finite score; its weights cannot be used"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One file's answer: P(fake) and the verdict at the detector's threshold, or an error."""
+    """One file's answer: P(fake) and what the detector makes of it, or an error.
+
+    `verdict` is "real" below `real_below`, "fake" from `fake_from`, "unsure" between the two.
+    """
 
     path: str
     probability_fake: float | None = None
-    verdict: str | None = None  # "fake" or "real"
-    threshold: float | None = None
+    verdict: str | None = None
+    real_below: float | None = None
+    fake_from: float | None = None
     error: str | None = None
 
     def to_dict(self) -> dict:
@@ -39,10 +43,10 @@ class Verdict:
         path = printable(self.path)
         if self.error:
             return f"{path}: error: {self.error}"
-        return (
-            f"{path}: {self.verdict} (probability of fake {self.probability_fake:.3f}, "
-            f"threshold {self.threshold:.3f})"
-        )
+        limits = f"threshold {self.fake_from:.3f}"
+        if self.real_below < self.fake_from:
+            limits = f"real below {self.real_below:.3f}, fake from {self.fake_from:.3f}"
+        return f"{path}: {self.verdict} (probability of fake {self.probability_fake:.3f}, {limits})"
 
 
 def find_images(paths: Sequence[str]) -> list[tuple[str, str | None]]:
@@ -120,8 +124,7 @@ def _predict_batch(detector: Detector, items: list[tuple[str, str | None]]) -> l
 
 
 def _verdict(detector: Detector, path: str, probability: float) -> Verdict:
-    verdict = "fake" if probability >= detector.threshold else "real"
-    return Verdict(path, probability, verdict, detector.threshold)
+    return Verdict(path, probability, detector.verdict(probability), *detector.band)
 
 
 def show(verdicts: Iterable[Verdict], form: str) -> int:

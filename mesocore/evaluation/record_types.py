@@ -37,6 +37,7 @@ class Metrics(TypedDict):
     balanced_accuracy: Interval
     brier: Interval
     ece: Interval
+    confident_errors: NotRequired[Interval]  # older records lack it
 
 
 class Sections(TypedDict):
@@ -45,6 +46,31 @@ class Sections(TypedDict):
     all: Metrics
     by_source: NotRequired[dict[str, Metrics]]
     by_kind: NotRequired[dict[str, Metrics]]
+
+
+class Verdicts(TypedDict):
+    """Of `thresholds.verdicts`; `band` has P(fake) below which a run says real, and from which it
+    says fake."""
+
+    band: list[list[float]]
+    coverage: Interval
+    error: Interval
+
+
+class Level(TypedDict):
+    """A sweep of degradations at one level; `called_fake`: the share of `real` and of `fake`."""
+
+    level: float
+    roc_auc: Interval
+    balanced_accuracy: Interval
+    called_fake: dict[str, float]
+
+
+class Sweep(TypedDict):
+    """The levels of one kind of degradation, the untouched images first."""
+
+    unit: str
+    levels: list[Level]
 
 
 class Data(TypedDict):
@@ -73,6 +99,13 @@ class Environment(TypedDict):
     gpu: str | None
 
 
+class Robustness(TypedDict):
+    """Of `robustness.sweeps`, on these images."""
+
+    data: Data
+    sweeps: dict[str, Sweep]
+
+
 class Outside(TypedDict):
     """Every image of another set or folder than the record's own; `trivial_baseline` is of features
     fitted on the train split of the record's own set, None where either is no assembled set."""
@@ -85,6 +118,7 @@ class OutsideEvaluation(Outside):
     """The same for one model, with its metrics there."""
 
     metrics: Sections
+    verdicts: NotRequired[Verdicts]
 
 
 class OutsideRow(TypedDict):
@@ -103,12 +137,14 @@ class Evaluation(TypedDict):
     threshold: Threshold
     temperature: float | list[float]
     metrics: Sections
+    verdicts: NotRequired[Verdicts]
     trivial_baseline: dict[str, float] | None
     environment: Environment
     command: str
     seen_in_training: NotRequired[int | None]
     warning: NotRequired[str]
     outside: NotRequired[OutsideEvaluation]
+    robustness: NotRequired[Robustness]
 
 
 class Row(TypedDict):

@@ -11,7 +11,7 @@ from mesocore.core.runtime import command_line, environment
 from mesocore.data import tiers
 from mesocore.data.assembled_set import AssembledSet
 from mesocore.data.auditing import audit
-from mesocore.evaluation import metrics
+from mesocore.evaluation import metrics, robustness, thresholds
 from mesocore.evaluation.labelled_images import LabelledImages
 from mesocore.evaluation.record_types import Comparison, Evaluation, Outside
 from mesocore.evaluation.tables import interval
@@ -27,6 +27,7 @@ def evaluate(
     split: str | None = None,
     outside: str | Path | None = None,
     labels: Mapping[str, str] | None = None,
+    degraded: bool = False,
 ) -> Evaluation:
     """Scores a split of an assembled set or of a raw folder with labels, and measures.
 
@@ -37,13 +38,18 @@ def evaluate(
 
     Returns the record of a results file. On an assembled set the AUC of trivial features, fitted on
     its train split, stands beside the model's. `outside`: another set or raw folder; `outside` of
-    the record has the figures over all of its images. Raises `UserError` if the detectors differ in
-    more than their seed, if there is no such split, or `outside` is not outside.
+    the record has the figures over all of its images. `degraded`: the record has `robustness` too,
+    of all images of `outside`, or of the split. Raises `UserError` if the detectors differ in more
+    than their seed, if there is no such split, `outside` is not outside, or a raw folder is to be
+    degraded.
     """
     detectors = [detector] if isinstance(detector, Detector) else list(detector)
     about = one_model(detectors)
     own = LabelledImages(data, split, labels)
-    tables = [own.scored(detector) for detector in detectors]
+    elsewhere = None if outside is None else _outside(outside, own.set)
+    swept = elsewhere or own
+    faces = swept.faces(detectors[0].size) if degraded else None  # before the work: it may refuse
+    found = _found(detectors, own)
     trained_there = own.set is not None and (
         about["config"].get("manifest_sha256") == own.set.manifest_sha256
     )
@@ -56,28 +62,33 @@ def evaluate(
             "from": about["threshold_from"],
         },
         "temperature": _one_or_all([d.temperature for d in detectors]),
-        "metrics": metrics.measure(tables, [d.threshold for d in detectors]),
+        **found,
         "trivial_baseline": own.set and audit.trivial_baseline(own.set.folder, own.split),
         "environment": environment(),
         "command": command_line(),
     }
     originals = own.originals()
     untouched = trained_there and own.split == "test"
-    number = record["seen_in_training"] = 0 if untouched else _seen(detectors, originals)
-    warnings = _turned_round(record)
-    if trained_there and not untouched:
-        warnings.append(f"the {own.split} split took part in training or in choosing the threshold")
-    elif number:
-        warnings.append(f"the detector was trained or tuned on {number} of the {len(originals)} "
-                        "images: its figures are too good")  # fmt: skip
+    record["seen_in_training"] = 0 if untouched else _seen(detectors, originals)
+    warnings = _turned_round(record) + _touched(record, trained_there, len(originals))
     if warnings:
         record["warning"] = "; ".join(warnings)
-    if outside is not None:
-        elsewhere = _outside(outside, own.set)
-        found = metrics.measure([elsewhere.scored(detector) for detector in detectors],
-                                [detector.threshold for detector in detectors])  # fmt: skip
-        record["outside"] = _about_outside(elsewhere, own.set) | {"metrics": found}
+    if elsewhere is not None:
+        found = _found(detectors, elsewhere)
+        record["outside"] = _about_outside(elsewhere, own.set) | found
+    if faces is not None:
+        found = robustness.sweeps(detectors, faces.images, faces.table)
+        record["robustness"] = {"data": swept.about(), "sweeps": found}
     return record
+
+
+def _found(detectors: Sequence[Detector], images: LabelledImages) -> dict:
+    """`metrics` and `verdicts` of a record on these images."""
+    tables = [images.scored(detector) for detector in detectors]
+    return {
+        "metrics": metrics.measure(tables, [d.threshold for d in detectors]),
+        "verdicts": thresholds.verdicts(tables, [d.band for d in detectors]),
+    }
 
 
 def _outside(data: str | Path | AssembledSet, own: AssembledSet | None) -> LabelledImages:
@@ -143,6 +154,17 @@ def compare(
     return record | {"environment": environment(), "command": command_line()}
 
 
+def _touched(record: Evaluation, trained_there: bool, images: int) -> list[str]:
+    """What to say if the figures are of images that decided the run."""
+    split, number = record["data"]["split"], record["seen_in_training"]
+    if trained_there and split != "test":
+        return [f"the {split} split took part in training or in choosing the threshold"]
+    if number:
+        return [f"the detector was trained or tuned on {number} of the {images} images: its "
+                "figures are too good"]  # fmt: skip
+    return []
+
+
 def _turned_round(record: Evaluation) -> list[str]:
     """What to say if an interval of ROC AUC lies below .5: such scores are no chance."""
     found = record["metrics"]
@@ -203,6 +225,19 @@ def one_model(detectors: Sequence[Detector]) -> dict:
     return detectors[0].description
 
 
+def _verdict_lines(record: Evaluation) -> list[str]:
+    """What the verdicts are worth, of detectors that may be unsure."""
+    parts = [record, *([record["outside"]] if "outside" in record else [])]
+    lines = []
+    for part in parts:
+        found = part["verdicts"]
+        if any(low < high for low, high in found["band"]):
+            share, wrong = (interval(found[name], ".1%") for name in ("coverage", "error"))
+            lines.append(f"{part['data']['path']}: unsure of all but {share} of the images; of "
+                         f"the verdicts {wrong or 'none'} are wrong")  # fmt: skip
+    return lines
+
+
 def _one_or_all(values: list[float]) -> float | list[float]:
     return values[0] if len(values) == 1 else values
 
@@ -223,6 +258,7 @@ def summary(record: Evaluation) -> str:
         auc, right = (interval(there["metrics"]["all"][key]) for key in ("roc_auc", "accuracy"))
         lines.append(f"outside, {there['data']['path']}: {there['metrics']['all']['images']} "
                      f"images, ROC AUC {auc}, accuracy {right}")  # fmt: skip
+    lines += _verdict_lines(record)
     lines.append("in brackets: 95 % intervals over test images")
     if (groups := found["all"]["groups"]) < FEW_GROUPS:
         lines.append(f"only {groups} groups of images: such intervals are too narrow")

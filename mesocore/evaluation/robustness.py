@@ -123,6 +123,32 @@ def level_metrics(
     return {name: found[name] for name in METRICS} | {"called_fake": shares}
 
 
+def sweeps(
+    detectors: Sequence[Detector],
+    images: Tensor,
+    table: pd.DataFrame,
+    score: Callable[[str, float], np.ndarray] | None = None,
+) -> dict[str, dict]:
+    """`unit` and `levels` of every sweep, the untouched images first: `level` and `level_metrics`.
+
+    detectors: runs of one model. images: uint8 `(N, 3, S, S)`, with their `label` and `group` in
+    table. score: P(fake) `(R, N)` of a sweep's level, if that is known already.
+    """
+
+    def scored(name: str, level: float) -> np.ndarray:
+        degraded = changed(images, name, level)
+        return np.stack([detector.probabilities(degraded) for detector in detectors])
+
+    thresholds, found = [detector.threshold for detector in detectors], {}
+    for name, one in SWEEPS.items():
+        levels = runtime.progress((one.none, *one.levels), name)
+        found[name] = {"unit": one.unit, "levels": [
+            {"level": level, **level_metrics(table, (score or scored)(name, level), thresholds)}
+            for level in levels
+        ]}  # fmt: skip
+    return found
+
+
 def sweep(
     detector: Detector, images: Tensor, table: pd.DataFrame, name: str, resamples: int = 200
 ) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from mesocore.core.bootstrap import counts, draws, shown
 from mesocore.evaluation.metrics import metrics_with_intervals
-from mesocore.evaluation.record_types import Evaluation, Interval
+from mesocore.evaluation.record_types import Evaluation, Interval, Metrics
 
 NAMES = {
     "roc_auc": "ROC AUC",
@@ -16,6 +16,7 @@ NAMES = {
     "balanced_accuracy": "balanced accuracy",
     "brier": "Brier score",
     "ece": "expected calibration error",
+    "confident_errors": "confident errors (P over .9 for the wrong class)",
 }
 
 
@@ -28,7 +29,7 @@ def metric_table(record: Evaluation) -> pd.DataFrame:
             "95 % interval": f"{measured[key]['low']:.3f} to {measured[key]['high']:.3f}",
         }
         for key, name in NAMES.items()
-        if measured[key]["value"] is not None
+        if _is_there(measured, key)
     }
     return pd.DataFrame(rows).T
 
@@ -45,12 +46,19 @@ def metric_columns(record: Evaluation) -> tuple[list[str], list[list[str]]]:
         columns = [there, record]
     measured = [column["metrics"]["all"] for column in columns]
     rows = [[name, *(interval(part[key]) for part in measured)] for key, name in NAMES.items()
-            if any(part[key]["value"] is not None for part in measured)]  # fmt: skip
+            if all(key in part for part in measured)
+            and any(_is_there(part, key) for part in measured)]  # fmt: skip
     trivial = [max((column["trivial_baseline"] or {}).values(), default=None) for column in columns]
     if any(trivial):
         values = [f"{value:.3f}" if value else "" for value in trivial]
         rows.append(["ROC AUC of trivial features", *values])
     return header, rows
+
+
+def _is_there(measured: Metrics, key: str) -> bool:
+    """False for a metric that needs both classes where one is missing, or that is newer than the
+    record."""
+    return key in measured and measured[key]["value"] is not None
 
 
 def interval(metric: Interval, form: str = ".3f") -> str:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from mesocore.core.bootstrap import draws, interval
 from mesocore.evaluation.metrics import RESAMPLES
+from mesocore.evaluation.record_types import Verdicts
 
 FPR_LIMITS = (0.01, 0.005)  # false-positive rates; the second is the practice of photo forensics
 COVERAGES = tuple(round(1 - 0.1 * step, 1) for step in range(10))  # 1.0 ... 0.1
@@ -62,6 +63,42 @@ def _interval(
         total = weights @ counted
         drawn.extend((weights @ (called & counted))[total > 0] / total[total > 0])
     return interval(np.array(drawn))
+
+
+def verdicts(
+    runs: Sequence[pd.DataFrame],
+    bands: Sequence[tuple[float, float]],
+    resamples: int = RESAMPLES,
+) -> Verdicts:
+    """What "real", "fake" and "unsure" are worth: means over runs of one model, with intervals.
+
+    runs: a table a run, of the same images, with `label`, `group` and P(fake) in `probability`.
+    bands: of each run, as `Detector.band`. `coverage` is the share of images that get a verdict,
+    `error` the share of wrong ones among those (None if there are none).
+    """
+    fake = (runs[0]["label"] == "fake").to_numpy()
+    groups = runs[0]["group"].to_numpy()
+    shares = []
+    for run, (low, high) in zip(runs, bands, strict=True):
+        probability = run["probability"].to_numpy()
+        judged = (probability < low) | (probability >= high)
+        shares.append((judged, judged & ((probability >= high) != fake)))
+
+    def measured(weights: np.ndarray) -> np.ndarray:  # (B, N) -> (B, 2)
+        found = []
+        for judged, wrong in shares:
+            covered = weights @ judged
+            with np.errstate(invalid="ignore"):  # 0 / 0 where nothing is judged
+                found.append([covered / weights.sum(1), weights @ wrong / covered])
+        return np.mean(found, axis=0).T
+
+    value = measured(np.ones((1, len(fake))))[0]
+    drawn = np.concatenate([measured(weights) for weights in draws(groups, resamples, seed=0)])
+    found = {}
+    for name, mean, column in zip(("coverage", "error"), value, drawn.T, strict=True):
+        ends = zip(("value", "low", "high"), (mean, *interval(column)), strict=True)
+        found[name] = {end: None if np.isnan(number) else float(number) for end, number in ends}
+    return {"band": [list(band) for band in bands], **found}
 
 
 def cost_curve(labels: np.ndarray, probability: np.ndarray, threshold: float) -> pd.DataFrame:

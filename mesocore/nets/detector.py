@@ -21,7 +21,7 @@ from mesocore.core.files import sha256_file, write_bytes, write_json
 from mesocore.core.images import Preparation
 from mesocore.core.schemas import read_array, read_json
 from mesocore.nets.models import build
-from mesocore.nets.schemas import Description
+from mesocore.nets.schemas import ABOVE_ALL, Description
 from mesocore.nets.weights import check_weights, load_weights
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
@@ -35,13 +35,15 @@ class Detector:
     """A model with all it takes to turn an image file into a verdict.
 
     `preparation` is what images go through first; `size` the model's input (a resize follows when
-    the two differ); P(fake) is `sigmoid(logit / temperature)`; an image is called fake when P(fake)
-    is at least `threshold`. `description` says where all that came from. `trained_on` is uint64
-    `(N,)`, sorted: the originals of its training and validation images, as
-    `AssembledSet.original_ids` gives them; None if that is not known.
+    the two differ); P(fake) is `sigmoid(logit / temperature)`. Where two answers are wanted, an
+    image is called fake when P(fake) is at least `threshold`. A verdict is "real" below the first
+    number of `band`, "fake" from the second, and "unsure" between them; without a band both are the
+    threshold. `description` says where all that came from. `trained_on` is uint64 `(N,)`, sorted:
+    the originals of its training and validation images, as `AssembledSet.original_ids` gives them;
+    None if that is not known.
 
-    Raises `UserError` if the weights, the threshold (a number in 0..1) or the temperature (a finite
-    one above 0) could not give a verdict.
+    Raises `UserError` if the weights, the threshold (a number in 0..1), the band (two, with the
+    threshold between them) or the temperature (finite, above 0) could not give a verdict.
     """
 
     model: nn.Module
@@ -51,11 +53,17 @@ class Detector:
     temperature: float
     description: dict = field(default_factory=dict)
     trained_on: np.ndarray | None = None
+    band: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         # the least threshold above a score of 1 calls nothing fake
-        if not 0 <= _finite("threshold", self.threshold) <= np.nextafter(1.0, 2.0):
+        if not 0 <= _finite("threshold", self.threshold) <= ABOVE_ALL:
             raise UserError(f"the threshold {self.threshold} is not within 0 to 1")
+        self.band = low, high = self.band or (self.threshold, self.threshold)
+        ends = _finite("band's begin", low), _finite("band's end", high)
+        if not 0 <= ends[0] <= self.threshold <= ends[1] <= ABOVE_ALL:
+            raise UserError(f"the band {low} to {high} does not hold the threshold {self.threshold}"
+                            " within 0 to 1")  # fmt: skip
         if _finite("temperature", self.temperature) <= 0:
             raise UserError(f"the temperature {self.temperature} is not above 0")
         check_weights(self.model)
@@ -66,6 +74,11 @@ class Detector:
         Raises `UserError` if one is not finite.
         """
         return check_scores(logits(self.model, images, batch))
+
+    def verdict(self, probability: float) -> str:
+        """Which of "real", "fake" and "unsure" a P(fake) is."""
+        low, high = self.band
+        return "real" if probability < low else "fake" if probability >= high else "unsure"
 
     def probabilities(self, images: Tensor, batch: int = 64) -> np.ndarray:
         """uint8 `(N, 3, S, S)` -> float64 `(N,)`: calibrated P(fake) in 0..1.
@@ -155,6 +168,7 @@ def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
             about["temperature"],
             about,
             _trained_on(folder),
+            about.get("band") and (about["band"]["real_below"], about["band"]["fake_from"]),
         )
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(f"{folder} is damaged ({one_line(error)}); train again") from error

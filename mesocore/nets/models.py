@@ -150,6 +150,12 @@ class MesoNetPlus(MesoNet):
       of Meso-4's own convolutions where there are none.
     - `highpass`: fixed high-pass residuals beside the three colours.
     - `blur`: the first two poolings do not alias.
+    - `pooled`: inverted residuals of a third more channels, and the mean over all places (global
+      average pooling: Lin, Chen, Yan, "Network in Network", ICLR 2014) before one dense layer, so
+      that what is found counts wherever it is. The two go together: without the large dense layer
+      there are weights to spare.
+
+    Raises `UserError` for `pooled` without `inverted`.
     """
 
     def __init__(
@@ -159,9 +165,12 @@ class MesoNetPlus(MesoNet):
         attend: str = "none",
         highpass: bool = False,
         blur: bool = False,
+        pooled: bool = False,
     ):
+        if pooled and not inverted:
+            raise UserError("pooled goes with inverted residuals: write meso4+inverted+pooled")
         colours = 6 if highpass else 3
-        blocks = _inverted_blocks(colours, attend) if inverted else _meso4_blocks(colours)
+        blocks = _inverted_blocks(colours, attend, pooled) if inverted else _meso4_blocks(colours)
         if blur:
             for block in blocks[:2]:
                 block[-1] = BlurPool(block[0].out_channels)
@@ -169,15 +178,21 @@ class MesoNetPlus(MesoNet):
             blocks = [x for b in blocks for x in (b, attention(attend, b[0].out_channels))]
         features = nn.Sequential(*([HighPass()] if highpass else []), *blocks)
         super().__init__(features, size, keras=not inverted)
+        if pooled:
+            last = blocks[-1][0].out_channels
+            self.classifier = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(last, 1))
 
 
-def _inverted_blocks(inputs: int, attend: str) -> list[nn.Module]:
-    plan = ((16, 24, 1), (24, 32, 2), (32, 32, 1), (32, 48, 2), (48, 48, 1))  # in, out, stride
+def _inverted_blocks(inputs: int, attend: str, pooled: bool) -> list[nn.Module]:
+    widths = (16, 32, 48, 48, 64, 64) if pooled else (16, 24, 32, 32, 48, 48)
+    strides = (1, 2, 1, 2, 1)
+    plan = zip(widths[:-1], widths[1:], strides, strict=True)
+    last = (96, nn.AdaptiveAvgPool2d(1)) if pooled else (16, nn.AvgPool2d(2, ceil_mode=True))
     return [
         _plain(inputs, 8, 3, nn.MaxPool2d(2)),
         _plain(8, 16, 3, nn.MaxPool2d(2)),
         *(InvertedResidual(i, o, 3, stride, 3, attend) for i, o, stride in plan),
-        _plain(48, 16, 1, nn.AvgPool2d(2, ceil_mode=True)),
+        _plain(widths[-1], last[0], 1, last[1]),
     ]
 
 
@@ -228,6 +243,7 @@ NETWORK_PARTS: dict[str, dict] = {
     "inverted": {"inverted": True},
     "highpass": {"highpass": True},
     "blur": {"blur": True},
+    "pooled": {"pooled": True},
     **{kind: {"attend": kind} for kind in ATTENTION},
 }
 CHOSEN = "meso4+inverted+highpass"  # on validation; see chapter 3

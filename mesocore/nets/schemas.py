@@ -1,11 +1,15 @@
 """What model.json holds, for the door that it is read through (core/schemas)."""
 
+import math
 from typing import Annotated, NotRequired  # pydantic wants these before Python 3.12
 
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 from mesocore.core.schemas import Count, PreparationDict, Sha256, Share
+
+ABOVE_ALL = math.nextafter(1.0, 2.0)  # a threshold that no P(fake) reaches
+Limit = Annotated[float, Field(ge=0, le=ABOVE_ALL)]
 
 
 def _seed(value: object) -> object:
@@ -34,6 +38,15 @@ class Best(TypedDict):
     val_roc_auc: Share
 
 
+class Band(TypedDict):
+    """P(fake) between which a verdict is "unsure"; `risk`: the share of wrong verdicts on either
+    side of it that was allowed on the validation split."""
+
+    real_below: Limit
+    fake_from: Limit
+    risk: Share
+
+
 class Hardware(TypedDict):
     """Of `runtime.environment`."""
 
@@ -46,7 +59,8 @@ class Description(TypedDict):
 
     config: Config
     best: Best
-    threshold: Share
+    threshold: Limit
+    band: NotRequired[Band]
     temperature: Annotated[float, Field(gt=0)]
     threshold_from: str
     preparation: PreparationDict

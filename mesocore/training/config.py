@@ -49,7 +49,13 @@ class TrainConfig:
         "flip", "of training images: none, or some of flip+jpeg+blur+resize+noise+colour"
     )
     images: int = _setting(0, "train on so many, in whole groups; 0: all", OR_NONE)
-    balanced_sampling: bool = _setting(False, "draw both classes equally often")
+    leave_out: str | None = _setting(
+        None, "sources of the set to keep out of training and validation: A+B"
+    )
+    balanced_sampling: bool = _setting(False, "draw both classes of each source equally often")
+    self_blend: float = _setting(
+        0.0, "pairs of a photograph and its self-blend to add, as a share of each batch", SHARE
+    )
     label_smoothing: float = _setting(0.0, "0.1: targets 0.05 and 0.95", SHARE)
     clip_norm: float = _setting(0.0, "largest norm of a gradient; 0: any", Range(float, 0))
     ema: float = _setting(
@@ -75,9 +81,9 @@ class TrainConfig:
             value, within = getattr(self, setting.name), setting.metadata.get("range")
             if within and not (value is None and setting.default is None):
                 within.check(setting.name, value)
-        for name in ("data", "init"):
+        for name, what in (("data", "folder"), ("init", "folder"), ("leave_out", "source")):
             if getattr(self, name) == "":
-                raise UserError(f"{name} is empty; name a folder")
+                raise UserError(f"{name} is empty; name a {what}")
         augmentation.parse(self.augment)
         schedule.check(self.schedule)
         pruning.check(self.prune, self.prune_method)

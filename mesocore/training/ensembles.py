@@ -56,8 +56,9 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
     }
     seen = [member.trained_on for member in members]
     trained_on = None if any(ids is None for ids in seen) else np.unique(np.concatenate(seen))
+    band = fitted["band"]["real_below"], fitted["band"]["fake_from"]
     return Detector(model, preparation, members[0].size, fitted["threshold"],
-                    fitted["temperature"], description, trained_on)  # fmt: skip
+                    fitted["temperature"], description, trained_on, band)  # fmt: skip
 
 
 def save_ensemble(members: Sequence[Path], data: str | Path, out: Path) -> Detector:

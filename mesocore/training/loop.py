@@ -76,43 +76,50 @@ def steps_per_epoch(images: int, config: TrainConfig) -> int:
 
 
 def run_epoch(trainer: Trainer, data: dataset.FaceSet, epoch: int) -> float:
-    """Trains on every image once; returns their mean loss. `epoch` counts from 0.
+    """Trains on every image once, and on self-blends if the settings ask for them.
 
-    Raises `FloatingPointError` as soon as the loss is not finite.
+    Returns their mean loss. `epoch` counts from 0. Raises `FloatingPointError` as soon as the loss
+    is not finite.
     """
-    config, total = trainer.config, 0.0
+    config, total, seen = trainer.config, 0.0, 0
     steps = steps_per_epoch(len(data), config)
     trainer.objective.train()
-    images_in_step = config.batch_size * config.accumulate
-    for number, batches in enumerate(_groups(trainer, data, epoch)):
+    for number, (batches, count) in enumerate(_groups(trainer, data, epoch)):
         step = epoch * steps + number
         rate = learning_rate(
             step, steps * config.epochs, config.learning_rate, config.warmup, config.schedule
         )
-        count = min(images_in_step, len(data) - number * images_in_step)
         total += update(trainer, batches, rate, count)
-    return distributed.total(total) / len(data)
+        seen += count
+    return distributed.total(total) / seen
 
 
-def _groups(trainer: Trainer, data: dataset.FaceSet, epoch: int) -> Iterator[list]:
-    """The batches of an epoch, as many together as make one step."""
+def _groups(
+    trainer: Trainer, data: dataset.FaceSet, epoch: int
+) -> Iterator[tuple[list[tuple[Tensor, Tensor]], int]]:
+    """The batches of an epoch, as many together as make one step, and how many images those have.
+
+    The batches are this process's parts; the images count for all processes.
+    """
     config = trainer.config
     seed = config.seed * 10_000 + epoch
     reseed(seed + 1_000_003 * trainer.accelerator.process_index)  # dropout
     generator = torch.Generator().manual_seed(seed)  # order and augmentation
     batches = dataset.batches(
         data, config.batch_size, generator, config.augment, config.balanced_sampling,
-        distributed.share(trainer.accelerator),
+        distributed.share(trainer.accelerator), config.self_blend,
     )  # fmt: skip
     count = math.ceil(len(data) / config.batch_size)
     if trainer.accelerator.is_main_process:
         batches = progress(batches, f"epoch {epoch + 1}/{config.epochs}", total=count)
-    group = []
+    group, images = [], 0
     for number, batch in enumerate(batches, start=1):
+        size = min(config.batch_size, len(data) - (number - 1) * config.batch_size)
         group.append(batch)
+        images += size + 2 * dataset.pairs(size, config.self_blend)
         if len(group) == config.accumulate or number == count:
-            yield group
-            group = []
+            yield group, images
+            group, images = [], 0
 
 
 def update(

@@ -146,8 +146,10 @@ def _devices(config: TrainConfig) -> Accelerator:
 
 def _check_classes(assembled: AssembledSet, config: TrainConfig) -> None:
     """Both classes are in what is learnt from and in what the epoch is chosen by."""
+    left_out = _left_out(assembled, config)
     for split in ("train", "val"):
         table = assembled.rows(split)
+        table = table[~table["source"].isin(left_out)]
         limited = split == "train" and config.images and table["label"].nunique() == len(LABELS)
         table = table.iloc[dataset.first_groups(table, config.images)] if limited else table
         counts = table["label"].value_counts().reindex(LABELS, fill_value=0)
@@ -161,10 +163,22 @@ def _check_classes(assembled: AssembledSet, config: TrainConfig) -> None:
                         f"needs both; {fix}")  # fmt: skip
 
 
+def _left_out(assembled: AssembledSet, config: TrainConfig) -> list[str]:
+    """The sources that the settings keep out. Raises `UserError` for one that the set has not."""
+    names = config.leave_out.split("+") if config.leave_out else []
+    known = sorted(assembled.sources)
+    if unknown := sorted(set(names) - set(known)):
+        raise UserError(f"leave_out: {assembled.folder} has no source {unknown[0]!r}; its sources "
+                        f"are {', '.join(known)}")  # fmt: skip
+    return names
+
+
 def _splits(
     assembled: AssembledSet, config: TrainConfig
 ) -> tuple[dataset.FaceSet, dataset.FaceSet]:
     training, validation = (dataset.load(assembled, name, config.size) for name in ("train", "val"))
+    if left_out := _left_out(assembled, config):
+        training, validation = (dataset.without(part, left_out) for part in (training, validation))
     return dataset.subset(training, config.images) if config.images else training, validation
 
 
@@ -173,7 +187,7 @@ def _seen(assembled: AssembledSet, config: TrainConfig) -> np.ndarray:
 
     With `images` too, all of the training split count: which of them are drawn is settled later.
     """
-    own = assembled.original_ids("train", "val")
+    own = assembled.original_ids("train", "val", left_out=_left_out(assembled, config))
     before = load_detector(config.init).trained_on if config.init is not None else None
     return own if before is None else np.union1d(own, before)
 

@@ -108,6 +108,8 @@ def test_an_audit_names_the_table_that_lacks_an_image(made, source):
     shutil.rmtree(source)
     with pytest.raises(UserError, match=r"originals.csv has no row of faces/"):
         audit(made)
+    with pytest.raises(UserError, match=r"originals.csv has no row of faces/"):
+        AssembledSet(made).original_ids("train", "val", "test")
 
 
 def damaged_caches(data: bytes) -> dict[str, bytes]:

@@ -146,6 +146,7 @@ def test_a_complete_set_needs_no_sources(built, published, monkeypatch):
      ("of: 140k", "of: 141k", "edits.of is '141k'; name a collection: 140k, ciplab"),
      ("nose: [0.50, 0.61]", "nose: [0.50, 61]", r"edits\.face\.nose is \[0\.5, 61\]"),
      ("name: 150k", "name: [", "is not YAML"),
+     ("name: 150k", 'name: "150\\0k"', "name is .* a character that cannot be printed"),
      ("gigabytes: 4.1", "gigabytes: much", r"sources\.140k\.gigabytes is 'much'; write a number"),
      ("kaggle: ciplab/", "kaggle: ", "write OWNER/NAME"),
      ("gigabytes: 0.5", "gigabytes: 0.5\n    name: ciplab", r"sources\.ciplab\.name is no key"),

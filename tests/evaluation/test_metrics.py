@@ -57,6 +57,26 @@ def test_threshold_separates_what_can_be_separated():
     assert metrics.fit_threshold(labels, np.array([0.9, 0.8, 0.2, 0.1])) == 0.5
 
 
+def test_a_band_leaves_out_what_would_be_wrong_too_often_and_no_more():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 4000)
+    probability = 1 / (1 + np.exp(-rng.normal(1.5 * (2 * labels - 1), 1)))
+    threshold = metrics.fit_threshold(labels, probability)
+    low, high = metrics.fit_band(labels, probability, threshold, risk=0.02)
+    assert 0 < low < threshold < high < 1
+    for judged, wrong in ((probability < low, labels == 1), (probability >= high, labels == 0)):
+        assert 0.015 < wrong[judged].mean() <= 0.02
+    wider = metrics.fit_band(labels, probability, threshold, risk=0.2)
+    assert wider == (threshold, threshold)  # the threshold alone is right more often
+    assert metrics.fit_band(labels, probability, threshold, risk=0.01)[0] < low
+
+
+def test_a_band_is_all_there_is_if_no_verdict_can_be_trusted():
+    labels, probability = np.array([1, 0] * 50), np.linspace(0.01, 0.99, 100)
+    low, high = metrics.fit_band(labels, probability, 0.5, risk=0.02)
+    assert low == 0 and high > 1
+
+
 def test_interval_covers_the_value_and_is_the_same_twice():
     labels, probability = noisy_scores(300)
     groups = np.arange(300)

@@ -1,5 +1,6 @@
 """The card says what the record says, and names the failures that the numbers show."""
 
+import dataclasses
 import functools
 import re
 
@@ -9,13 +10,14 @@ from mesocore.core.errors import UserError
 from mesocore.evaluation import (
     labelled_images,
     metrics,
-    model_card,
     records,
+    robustness,
     slices,
     tables,
     thresholds,
 )
-from mesocore.evaluation.model_card import known_limits
+from mesocore.evaluation.cards import model_card
+from mesocore.evaluation.cards.known_limits import known_limits
 from mesocore.nets.detector import load_detector
 from tests.commands import mesocore
 
@@ -104,6 +106,27 @@ def test_a_rare_fake_makes_most_alarms_false(measured):
     found = {"confusion": {"real": {"real": 90, "fake": 10}, "fake": {"real": 20, "fake": 80}}}
     lines = known_limits(_record(measured), found)
     assert any(line.startswith("Of the images that it calls fake, 7% are") for line in lines)
+
+
+def test_a_record_with_robustness_needs_no_other(measured, monkeypatch):
+    faces, detector, _ = measured
+    few = {name: one._replace(levels=one.levels[:1]) for name, one in robustness.SWEEPS.items()}
+    monkeypatch.setattr(robustness, "SWEEPS", {"jpeg": few["jpeg"], "resize": few["resize"]})
+    record = records.evaluate(detector, faces, degraded=True)
+    untouched, saved = record["robustness"]["sweeps"]["jpeg"]["levels"]
+    assert untouched["roc_auc"]["value"] == record["metrics"]["all"]["roc_auc"]["value"]
+    assert saved["level"] == 95
+    text = model_card.render(record, detector, {})
+    assert "| resize | share of the side 0.9 |" in text
+    assert "Not measured here: compression" not in text
+
+
+def test_unsure_verdicts_and_what_they_are_worth_are_on_the_card(measured):
+    faces, detector, _ = measured
+    careful = dataclasses.replace(detector, band=(0.0, 1.0), description=detector.description)
+    text = model_card.render(records.evaluate(careful, faces), careful, {})
+    assert "- **Verdicts**: real below 0.000, fake from 1.000, otherwise unsure" in text
+    assert "it gives a verdict on 0.0% [0.0%, 0.0%] of the images, and none of those" in text
 
 
 def test_missed_slices_and_lost_levels_are_named(measured):

@@ -3,14 +3,17 @@
 import csv
 import io
 import json
+import math
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation, to_array
 from mesocore.evaluation.prediction import Verdict, find_images, predict, show
 from mesocore.nets.detector import Detector
@@ -39,8 +42,25 @@ def test_probability_verdict_and_threshold(detector, tmp_path):
     paths = [save(tmp_path / f"{grey}.png", grey) for grey in (90, 130, 200)]
     dark, middle, bright = predict(detector, paths)
     assert (dark.verdict, middle.verdict, bright.verdict) == ("real", "real", "fake")
-    assert 0.5 < middle.probability_fake < 0.6 == middle.threshold
+    assert 0.5 < middle.probability_fake < 0.6 == middle.real_below == middle.fake_from
+    assert str(middle).endswith("threshold 0.600)")
     assert bright.probability_fake == pytest.approx(1 / (1 + np.exp(-7.2 / 2)), abs=0.01)
+
+
+def test_between_the_limits_of_a_band_the_verdict_is_unsure(detector, tmp_path):
+    careful = replace(detector, band=(0.4, 0.9))
+    paths = [save(tmp_path / f"{grey}.png", grey) for grey in (90, 130, 200)]
+    found = list(predict(careful, paths))
+    assert [v.verdict for v in found] == ["real", "unsure", "fake"]
+    assert str(found[1]).endswith("real below 0.400, fake from 0.900)")
+    assert [careful.verdict(p) for p in (0.39999, 0.4, 0.89999, 0.9)] == [
+        "real", "unsure", "unsure", "fake"]  # fmt: skip
+
+
+@pytest.mark.parametrize("band", [(0.7, 0.9), (0.2, 0.5), (-0.1, 0.9), (0.5, 1.1), (0.5, math.nan)])
+def test_a_band_that_lacks_the_threshold_is_refused(detector, band):
+    with pytest.raises(UserError, match="band"):
+        replace(detector, band=band)
 
 
 def test_a_bad_image_is_answered_and_the_rest_go_on(detector, tmp_path):

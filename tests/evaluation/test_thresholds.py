@@ -1,6 +1,7 @@
 """Thresholds keep their limit, costs are right by hand, and confident verdicts are better ones."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mesocore.evaluation import thresholds
@@ -72,3 +73,17 @@ def test_confident_verdicts_are_wrong_less_often():
     blind = thresholds.abstention(labels, np.random.default_rng(0).random(4000), 0.5,
                                  np.arange(4000), (1.0, 0.3), 20)  # fmt: skip
     assert blind["error"].diff().abs().max() < 0.05
+
+
+def test_verdicts_by_hand():
+    table = pd.DataFrame({"label": ["real", "real", "fake", "fake", "fake"], "group": list("abcde"),
+                          "probability": [0.1, 0.95, 0.5, 0.9, 0.05]})  # fmt: skip
+    found = thresholds.verdicts([table], [(0.3, 0.9)], resamples=200)
+    assert found["coverage"]["value"] == 0.8 and found["error"]["value"] == 0.5
+    for name in ("coverage", "error"):
+        assert found[name]["low"] < found[name]["value"] < found[name]["high"]
+    two = thresholds.verdicts([table, table], [(0.3, 0.9), (0.5, 0.5)], resamples=20)
+    assert two["coverage"]["value"] == pytest.approx(0.9)
+    assert two["error"]["value"] == pytest.approx((0.5 + 0.4) / 2)
+    assert thresholds.verdicts([table], [(0.0, 1.0)], 20)["error"] == {
+        "value": None, "low": None, "high": None}  # fmt: skip

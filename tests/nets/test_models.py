@@ -52,9 +52,8 @@ def test_no_batch_norm_is_shared_and_all_use_the_keras_constants(name):
     assert len(calls) == len(set(calls)) == 4
 
 
-WITH_PARTS = [f"meso4+{part}" for part in NETWORK_PARTS] + [
-    f"meso4+inverted+{kind}" for kind in ATTENTION
-]
+ALONE = {part: f"meso4+{part}" for part in NETWORK_PARTS} | {"pooled": "meso4+inverted+pooled"}
+WITH_PARTS = [*ALONE.values(), *(f"meso4+inverted+{kind}" for kind in ATTENTION)]
 
 
 @pytest.mark.parametrize("name", [*MODELS, "mesonetplus", *WITH_PARTS])
@@ -87,10 +86,20 @@ def test_without_parts_it_is_meso4_to_the_bit():
 def test_each_part_changes_the_answer(part):
     images = torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8)
     answers = []
-    for name in ("meso4", f"meso4+{part}"):
+    for name in (ALONE[part].removesuffix(f"+{part}"), ALONE[part]):
         torch.manual_seed(0)
         answers.append(build(name, 64).eval()(images))
     assert (answers[0] - answers[1]).abs().min() > 1e-6
+
+
+def test_pooled_scores_do_not_depend_on_the_place():
+    model = build("meso4+inverted+pooled", 128).eval()
+    images = torch.full((1, 3, 128, 128), 128, dtype=torch.uint8)
+    images[..., 32:64, 32:64] = torch.randint(0, 256, (32, 32), dtype=torch.uint8)
+    moved = images.roll(32, dims=-1)
+    assert torch.allclose(model(images), model(moved), atol=1e-5)
+    with pytest.raises(UserError, match="inverted residuals"):
+        build("meso4+pooled", 64)
 
 
 def test_the_order_of_the_parts_does_not_matter():

@@ -70,6 +70,13 @@ class Metrics(Strict):
     balanced_accuracy: Interval
     brier: Interval
     ece: Interval
+    confident_errors: Interval | None = None  # of records from 2026-11-27
+
+
+class Verdicts(Strict):
+    band: list[tuple[Share, float]]
+    coverage: Interval
+    error: Interval
 
 
 class Sections(Strict):
@@ -107,6 +114,7 @@ class Outside(Strict):
 
 class OutsideEvaluation(Outside):
     metrics: Sections
+    verdicts: Verdicts | None = None
 
 
 class OutsideRow(Strict):
@@ -121,8 +129,11 @@ class Evaluation(Record):
     threshold: Threshold
     temperature: Positive | list[Positive]
     metrics: Sections
+    verdicts: Verdicts | None = None
     trivial_baseline: Baseline
     outside: OutsideEvaluation | None = None
+    robustness: Loose | None = None
+    seen_in_training: Literal[0] | None = None
 
     @model_validator(mode="after")
     def one_of_each_seed(self):
@@ -236,6 +247,32 @@ class Gap(Record):
                         "weighted_to_the_spectrum_of_the_other"], Loose]  # fmt: skip
 
 
+class FramedModel(Strict):
+    all: Share
+    alike: Interval
+    against: Interval | None = None
+    reals_by_size: list[Loose]
+
+
+class FramedSet(Strict):
+    data: Data
+    without_a_face: Count
+    side_over_face: dict[Literal["real", "fake"], list[Positive]]
+    size_alone: Share
+    framing: Share
+    size_alone_alike: Share
+    pairs: Count
+    models: dict[str, FramedModel]
+
+
+class Framing(Record):
+    """By set: what the place of the face gives away, and each model with and without that."""
+
+    models: dict[str, Loose]
+    alike: Positive
+    sets: dict[str, FramedSet]
+
+
 class Sweep(Strict):
     unit: str
     levels: list[Loose]
@@ -343,6 +380,7 @@ class Detector(Strict):
     config: Config
     best: dict[str, float | int]
     threshold: Share
+    band: dict[Literal["real_below", "fake_from", "risk"], float] | None = None
     temperature: Positive
     threshold_from: str
     preparation: Preparation
@@ -364,6 +402,7 @@ KINDS = (
     ("real/*-audit.json", Audit),
     ("real/*-augmentation.json", Augmentation),
     ("real/*-ensemble.json", Evaluation),
+    ("real/*-framing.json", Framing),
     ("real/*-gap.json", Gap),
     ("real/*-learning-curve.json", LearningCurve),
     ("real/*-errors.json", Errors),

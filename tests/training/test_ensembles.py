@@ -8,7 +8,8 @@ import torch
 
 from mesocore.core.errors import UserError
 from mesocore.data import dataset
-from mesocore.evaluation import model_card, records
+from mesocore.evaluation import records
+from mesocore.evaluation.cards import model_card
 from mesocore.nets.detector import load_detector
 from mesocore.nets.models import build, parameter_count
 from mesocore.training import ensembles, trainer

@@ -23,6 +23,7 @@ from pydantic import (
 
 from mesocore.core import schemas
 from mesocore.core.errors import UserError
+from mesocore.core.files import printable
 from mesocore.core.images import Preparation
 from mesocore.data.assembled_set import LABELS, SPLITS
 from mesocore.data.assembly import bounded_yaml, splits
@@ -32,6 +33,13 @@ CIPLAB = "ciplab"  # `fakes` of a collection whose file names say what was done 
 EDITS = "edits"  # the source name of edits that assembly makes itself
 EXAMPLE = "see mesocore/data/recipes/150k.yaml"
 PUBLISHED = Path(__file__).parents[1] / "recipes"  # that come with the package
+
+
+def _text(value: str) -> str:
+    line = value.strip().replace("\n", " ")
+    if printable(line) != line:
+        raise ValueError("holds a character that cannot be printed: leave it out")
+    return value.strip()
 
 
 def _inside(path: str) -> str:
@@ -104,7 +112,7 @@ def _shares(values: object) -> tuple[float, float, float]:
 
 
 Label = Literal["real", "fake"]
-Text = Annotated[str, Field(strict=True), AfterValidator(str.strip)]
+Text = Annotated[str, Field(strict=True), AfterValidator(_text)]
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 Inside = Annotated[Text, AfterValidator(_inside)]
 

@@ -8,7 +8,7 @@ matching fails the audit too.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -60,18 +60,27 @@ def audit(
 
 
 def trivial_baseline(
-    folder: Path, split: str = "test", tested_on: Path | None = None
+    folder: Path,
+    split: str = "test",
+    tested_on: Path | None = None,
+    fitted_on: Collection[str] | None = None,
+    scored: Collection[str] | None = None,
 ) -> dict[str, float]:
     """ROC AUC on `split` of trivial features of the matched images, fitted on the train split.
 
     One number per family and "together"; split "all" is every image. `tested_on`: another assembled
-    set, whose `split` is scored in place of this one's. At most `SAMPLE` images per class and split
-    are used. Empty if a class is missing. Raises `UserError`.
+    set, whose `split` is scored in place of this one's. fitted_on, scored: the sources that are
+    fitted on and that are scored; all unless given. At most `SAMPLE` images per class and split are
+    used. Empty if a class is missing. Raises `UserError`.
     """
     folder, tested_on = Path(folder), Path(tested_on or folder)
     manifest, other = AssembledSet(folder).rows(), AssembledSet(tested_on).rows()
     wanted = other if split == "all" else other[other["split"] == split]
     train = manifest[manifest["split"] == "train"]
+    train, wanted = (
+        part if sources is None else part[part["source"].isin(sources)]
+        for part, sources in ((train, fitted_on), (wanted, scored))
+    )
     if train["label"].nunique() < 2 or wanted["label"].nunique() < 2:
         return {}
     train, wanted = (_sampled(part, SAMPLE, 0)[0] for part in (train, wanted))

@@ -1,9 +1,7 @@
 """A model card filled in from what was measured: nothing in it that a record does not say.
 
 After Mitchell et al., "Model Cards for Model Reporting", FAT* 2019. The headings are fixed, every
-number comes from a results record, and known failures follow from the numbers by rules: a kind of
-fake whose interval reaches chance, a slice that is mostly missed, a trivial feature that does as
-well, a sweep that turns every verdict, and whatever was not measured.
+number comes from a results record, and so do known failures (known_limits.py).
 """
 
 from collections.abc import Sequence
@@ -16,8 +14,9 @@ from mesocore.core.bootstrap import shown
 from mesocore.core.errors import UserError
 from mesocore.data import attributes, tiers
 from mesocore.evaluation import slices, tables, thresholds
+from mesocore.evaluation.cards.known_limits import SIGNIFICANT, known_limits
 from mesocore.evaluation.labelled_images import LabelledImages
-from mesocore.evaluation.record_types import Evaluation, Interval
+from mesocore.evaluation.record_types import Evaluation, Robustness
 from mesocore.evaluation.tables import interval
 from mesocore.nets.detector import Detector
 from mesocore.nets.models import parameter_count
@@ -40,7 +39,6 @@ the kinds named under *Data*, read by somebody who knows its error rates.
 **Not for** decisions about a person, evidence, or moderation without a human reader; not for
 pictures without a face, for whole scenes, or for video; not for kinds of forgery that it was not
 measured on, which must be expected to pass."""
-SIGNIFICANT = 0.05  # q up to which a slice counts as found
 MOST_SLICES = 10
 
 
@@ -82,9 +80,10 @@ def render(record: Evaluation, detector: Detector, found: dict, sweeps: dict | N
     """The card as Markdown.
 
     `record`: of `evaluate`; `detector`: the (first) model of it; `found`: what `findings` gave, or
-    {}; `sweeps`: the record of `python -m experiments robustness` for this model, if there is one.
-    Raises `UserError` for a record of another model.
+    {}; `sweeps`: the record of `python -m experiments robustness` for this model, if the record has
+    no `robustness` of its own. Raises `UserError` for a record of another model.
     """
+    sweeps = record.get("robustness", sweeps)
     if record["model"].get("model") != detector.description["config"].get("model"):
         raise UserError("the record and the run are of different models; name the run it is of")
     parts = {
@@ -127,8 +126,24 @@ def _model(record: Evaluation, detector: Detector) -> str:
         f"- **Weights**: SHA-256 {detector.description['weights_sha256'][:12]}",
         f"- **Output**: P(fake); an image is called fake from "
         f"{', '.join(f'{v:.3f}' for v in values)} ({record['threshold']['from']})",
+        *_verdicts(record),
     ]
     return "\n".join(lines)
+
+
+def _verdicts(record: Evaluation) -> list[str]:
+    """The limits between which there is no verdict, and what verdicts are worth."""
+    found = record.get("verdicts")
+    if found is None or all(low == high for low, high in found["band"]):
+        return []
+    limits = ", ".join(f"real below {low:.3f}, fake from {high:.3f}" for low, high in found["band"])
+    lines = [f"- **Verdicts**: {limits}, otherwise unsure"]
+    for part in (record, record.get("outside")):
+        if part and "verdicts" in part:
+            covered, wrong = (interval(part["verdicts"][k], ".1%") for k in ("coverage", "error"))
+            lines.append(f"- **On {part['data']['path']}** it gives a verdict on {covered} of the "
+                         f"images, and {wrong or 'none'} of those are wrong")  # fmt: skip
+    return lines
 
 
 def _data(record: Evaluation) -> str:
@@ -183,7 +198,7 @@ def _slices(found: dict) -> str:
     return text + ("\n\n" + _table(header, listed) if listed else "")
 
 
-def _robustness(sweeps: dict | None) -> str:
+def _robustness(sweeps: Robustness | None) -> str:
     rows = []
     for name, sweep in (sweeps or {}).get("sweeps", {}).items():
         first, last = sweep["levels"][0], sweep["levels"][-1]
@@ -200,101 +215,3 @@ def _rate(point: dict, name: str) -> str:
 def _table(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def known_limits(record: Evaluation, found: dict, sweeps: dict | None = None) -> list[str]:
-    """Known failures and limits, one sentence each, by rules from the numbers."""
-    return [*_failures(record, found, sweeps), *_unknown(record, found, sweeps)]
-
-
-def _failures(record: Evaluation, found: dict, sweeps: dict | None) -> list[str]:
-    everything = record["metrics"]["all"]
-    parts = record["metrics"].get("by_kind") or record["metrics"]["by_source"]
-    lines = [
-        f"Fakes of the kind *{name}* are not told from reals: {interval(part['roc_auc'])} ROC AUC."
-        for name, part in parts.items()
-        if part["roc_auc"]["value"] is not None and part["roc_auc"]["low"] <= 0.5
-    ]
-    trivial = max((record["trivial_baseline"] or {}).values(), default=None)
-    auc = everything["roc_auc"]
-    if trivial is not None and auc["value"] is not None and trivial >= auc["low"]:
-        lines.append(
-            f"It is not shown to be better than trivial features, which reach {trivial:.3f}."
-        )
-    if there := record.get("outside"):
-        lines += _lost_outside(auc, there["metrics"]["all"]["roc_auc"], there["data"]["path"])
-    if "confusion" in found:
-        lines.append(_base_rate(found["confusion"]) + " (Outside.)" * ("outside" in record))
-    lines += [
-        f"Most fakes of {row['fact']} *{row['value']}* are missed: {row['rate']:.0%}."
-        for row in found.get("slices", [])
-        if row["label"] == "fake" and row["low"] > 0.5 and (row["q"] or 1) <= SIGNIFICANT
-    ]
-    for name, sweep in (sweeps or {}).get("sweeps", {}).items():
-        lines += _broken(name, sweep)
-    return lines
-
-
-def _lost_outside(own: Interval, there: Interval, name: str) -> list[str]:
-    if None in (own["value"], there["value"]) or there["high"] >= own["low"]:
-        return []
-    return [f"On *{name}*, which nothing was fitted to, it does worse than on its own test split: "
-            f"{interval(there)} ROC AUC against {interval(own)}."]  # fmt: skip
-
-
-def _broken(name: str, sweep: dict) -> list[str]:
-    lines = []
-    lost = [level for level in sweep["levels"] if level["roc_auc"]["low"] <= 0.5]
-    if lost:
-        lines.append(
-            f"After *{name}* at {sweep['unit']} {lost[0]['level']:g} nothing is left: "
-            f"{interval(lost[0]['roc_auc'])} ROC AUC."
-        )
-    alarming = [level for level in sweep["levels"] if level["called_fake"]["real"] > 0.5]
-    if alarming:
-        lines.append(
-            f"After *{name}* at {sweep['unit']} {alarming[0]['level']:g} it calls "
-            f"{alarming[0]['called_fake']['real']:.0%} of the reals fake."
-        )
-    return lines
-
-
-def _base_rate(confusion: dict) -> str:
-    hits, alarms = (
-        confusion[k]["fake"] / max(1, sum(confusion[k].values())) for k in ("fake", "real")
-    )
-    right = 0.01 * hits / (0.01 * hits + 0.99 * alarms) if hits + alarms else 0.0
-    return (f"Of the images that it calls fake, {right:.0%} are, if one image in a hundred is: it "
-            f"finds {hits:.0%} of the fakes and calls {alarms:.0%} of the reals fake.")  # fmt: skip
-
-
-def _unknown(record: Evaluation, found: dict, sweeps: dict | None) -> list[str]:
-    lines = []
-    if record["data"]["tier"] == tiers.EMBEDDED:
-        lines.append(
-            "All figures are of pictures that a program drew: no evidence about real faces."
-        )
-    if len(record["seeds"]) < 2:
-        together = "*" in record["model"]["model"]
-        what = "One ensemble was made" if together else "One seed was trained"
-        lines.append(f"{what}: how the figures move with another is not known.")
-    for point in found.get("operating_points", []):
-        if point["allowed"] == 0:
-            lines.append(
-                f"A false-positive rate of {point['limit']:.1%} is finer than the reals of "
-                "validation can tell; the threshold given for it is a guess."
-            )
-    if not found:
-        lines.append(
-            "Not measured: operating points and errors by slice; the folder has no splits."
-        )
-    if not sweeps:
-        lines.append("Not measured here: compression, blur, scaling, noise, crops, recapture.")
-    if record["trivial_baseline"] is None:
-        lines.append("Not measured: what trivial features reach on these images.")
-    if "warning" in record:
-        lines.append(f"Warning: {record['warning']}.")
-    return [
-        *lines,
-        "Not measured: forgeries of kinds that are not named under *Data*, and attacks.",
-    ]
