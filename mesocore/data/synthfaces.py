@@ -73,11 +73,15 @@ def build_raw(
     shutil.rmtree(parts)
 
 
+_NOT_DRAWING = ("__init__", "face_finder", "self_blending")  # of faces/: no picture depends on them
+
+
 @functools.cache
 def version() -> str:
     """Changes when the pictures may: a hash of the code that draws them and of the weights."""
     digest = hashlib.sha256(stylegan.WEIGHTS.read_bytes())
-    drawing = sorted(Path(faces.__file__).parent.glob("*.py"))
+    folder = Path(faces.__file__).parent
+    drawing = sorted(path for path in folder.glob("*.py") if path.stem not in _NOT_DRAWING)
     for module in (*drawing, Path(images.__file__), Path(__file__)):
         digest.update(module.read_text(encoding="utf-8").encode())  # line ends are all the same
     return digest.hexdigest()[:12]
