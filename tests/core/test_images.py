@@ -188,7 +188,7 @@ def test_preparation_survives_json_and_refuses_nonsense():
         Preparation(margin=1.3, fit="native")
     for wrong in (
         {"margin": 0.1},
-        {"margin": 1.3, "fit": "native"},
+        {"size": 0},
         {"fit": "pad"},
         {"resample": "cubic"},
         {"quality": 100},
