@@ -81,6 +81,7 @@ def assemble(
         "--count", "images of synthfaces (default: 4800)", Range(int, 2, COUNT.most)
     ) = None,
     native: Annotated[bool, typer.Option("--native", help="cut the middle out, unscaled")] = False,
+    margin: options.FaceMargin = None,
     have: options.text(
         "--source", "NAME=FOLDER or NAME=FILE.zip: a recipe's source, on disk", many=True
     ) = None,
@@ -101,8 +102,8 @@ def assemble(
 
     part = None if shard is None else assembly.parse_shard(shard)
     if source[0].endswith((".yaml", ".yml")):
-        decided = (size, split, seed, quality, count, native or None, label, keep_splits or None)
-        if len(source) > 1 or any(value is not None for value in decided):
+        decided = (size, split, seed, quality, count, margin, label)
+        if len(source) > 1 or native or keep_splits or any(v is not None for v in decided):
             raise UserError(f"{source[0]} decides sources, size, split, seed and quality; give it "
                             "alone, or write a recipe of your own")  # fmt: skip
         wanted = recipe.read(recipe.find(source[0]))
@@ -122,8 +123,9 @@ def assemble(
     chosen = defaults | {name: value for name, value in given.items() if value is not None}
     done = assembly.assemble(
         [tiers.raw_source(item, out, chosen["count"]) for item in source], out, chosen["size"],
-        chosen["split"], chosen["seed"], chosen["quality"], native=native, shard=part,
-        labels=labels.parse_given(label or []), group_by=group_by, keep_splits=keep_splits,
+        chosen["split"], chosen["seed"], chosen["quality"], native=native, margin=margin,
+        shard=part, labels=labels.parse_given(label or []), group_by=group_by,
+        keep_splits=keep_splits,
     )  # fmt: skip
     print(done.to_text())
 

@@ -49,13 +49,16 @@ class Preparation:
     size: side of the square output in pixels. fit: "crop" (centre square, scaled), "squash", or
     "native" (the middle, cut out and not scaled: interpolation would wipe out fine traces).
     resample: "lanczos" or "nearest". quality: of the JPEG round trip, 1 to 95; None leaves it out.
-    Raises `ValueError` for anything else.
+    margin: the largest face is cut out first, as a square whose side is `margin` times that of the
+    face (`faces.face_finder`); None takes the picture as it is. Raises `ValueError` for anything
+    else.
     """
 
     size: int = 256
     fit: str = "crop"
     resample: str = "lanczos"
     quality: int | None = 90
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         if not 16 <= self.size <= 4096:
@@ -66,10 +69,15 @@ class Preparation:
             raise ValueError(f"resample {self.resample!r} is neither 'lanczos' nor 'nearest'")
         if self.quality is not None and not 1 <= self.quality <= 95:
             raise ValueError(f"JPEG quality {self.quality} is not within 1 to 95")
+        if self.margin is not None and not 0.5 <= self.margin <= 5:
+            raise ValueError(f"margin {self.margin} is not within 0.5 to 5")
+        if self.margin is not None and self.fit != "crop":
+            raise ValueError(f"margin goes with the fit 'crop', not with {self.fit!r}")
 
     def to_dict(self) -> dict:
-        """Plain values, for JSON."""
-        return asdict(self)
+        """Plain values, for JSON; without a margin, as before there were margins, if it is None."""
+        return {name: value for name, value in asdict(self).items()
+                if value is not None or name != "margin"}  # fmt: skip
 
     @classmethod
     def from_dict(cls, values: dict) -> "Preparation":
@@ -260,9 +268,14 @@ def encode_jpeg(image: Image.Image, quality: int) -> bytes:
 def to_array(path: Path, prep: Preparation) -> np.ndarray:
     """A file as the model sees it, after the JPEG round trip if any: uint8 (3, S, S) RGB.
 
-    Raises `BadImage`.
+    `prep` without a margin. Raises `BadImage`.
     """
-    ready = prepare(open_rgb(path), prep)
+    return prepared_array(open_rgb(path), prep)
+
+
+def prepared_array(image: Image.Image, prep: Preparation) -> np.ndarray:
+    """The same of an RGB image."""
+    ready = prepare(image, prep)
     if prep.quality is not None:
         ready = Image.open(io.BytesIO(encode_jpeg(ready, prep.quality)))
     return np.ascontiguousarray(np.asarray(ready, dtype=np.uint8).transpose(2, 0, 1))

@@ -14,7 +14,7 @@ import reprlib
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NotRequired
 
 import numpy as np
 from pydantic import (
@@ -77,6 +77,7 @@ class _Preparation(TypedDict):
     fit: str
     resample: str
     quality: int | None
+    margin: NotRequired[float]
 
 
 def _prepares(values: dict) -> dict:

@@ -172,7 +172,13 @@ class AssembledSet:
             return None
         as_prepared = replace(self.preparation, resample="nearest")
         try:
-            values = np.asarray(prepare(open_rgb(path), as_prepared)).max(axis=2)  # (S, S)
+            mask = open_rgb(path)
+            if as_prepared.margin is not None:
+                from mesocore.faces.face_finder import face_square  # late: OpenCV is slow to load
+
+                original = open_rgb(self.original_path(row["origin"]))
+                mask = mask.crop(face_square(original, as_prepared.margin))
+            values = np.asarray(prepare(mask, as_prepared)).max(axis=2)  # (S, S)
             return values > values.max() // 2  # 0 and 1, or 0 and 255, with JPEG's ripples
         except BadImage:
             return None

@@ -14,7 +14,7 @@ import torch
 
 from mesocore.core.errors import BadImage
 from mesocore.core.files import printable, to_json, walk
-from mesocore.core.images import resize, to_array
+from mesocore.core.images import open_rgb, prepared_array, resize
 from mesocore.nets.detector import Detector, logits, to_probability
 
 BATCH = 32
@@ -96,13 +96,18 @@ def predict(detector: Detector, paths: Sequence[str]) -> Iterator[Verdict]:
 
 
 def _predict_batch(detector: Detector, items: list[tuple[str, str | None]]) -> list[Verdict]:
-    errors: dict[int, str] = {}
+    margin, errors = detector.preparation.margin, {}
     arrays: dict[int, np.ndarray] = {}
     for index, (path, error) in enumerate(items):
         try:
             if error:
                 raise BadImage(error)
-            arrays[index] = to_array(Path(path), detector.preparation)
+            image = open_rgb(path)
+            if margin is not None:
+                from mesocore.faces.face_finder import crop_to_face  # late: OpenCV is slow to load
+
+                image = crop_to_face(image, margin)
+            arrays[index] = prepared_array(image, detector.preparation)
         except BadImage as bad:
             errors[index] = str(bad)
     probabilities = {}

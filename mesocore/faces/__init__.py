@@ -5,14 +5,16 @@ Arrays and tensors in, arrays and tensors out; what a training set is made of is
 
 from mesocore._lazy import exports
 
-__all__ = ["EDITS", "Face", "find_faces", "generate", "render", "retouch", "snapshots"]
+__all__ = [
+    "EDITS", "Face", "crop_to_face", "find_faces", "generate", "render", "retouch", "snapshots",
+]  # fmt: skip
 
 __getattr__, __dir__ = exports(
     __name__,
     ("gan",),
     blending=[],
     camera=[],
-    face_finder=["find_faces"],
+    face_finder=["crop_to_face", "find_faces"],
     facial_features=[],
     landmarks=["Face"],
     random_edits=["EDITS", "retouch"],

@@ -12,12 +12,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
+
+from mesocore.core.errors import BadImage
 
 WEIGHTS = Path(__file__).with_name("weights") / "yunet-2023mar.onnx"
 LONGEST = 640  # pixels; a longer side is scaled down to it
 LEAST_SCORE = 0.7
 _OVERLAP = 0.3  # of two boxes, from which only the better one is kept
 _kept = threading.local()  # a detector of OpenCV serves one thread
+_quiet = threading.Lock()  # OpenCV's log level is one for all threads
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,37 @@ def find_faces(image: np.ndarray, least_score: float = LEAST_SCORE) -> list[Foun
     return sorted(faces, key=lambda face: -face.side)
 
 
+def crop_to_face(image: Image.Image, margin: float) -> Image.Image:
+    """The square about the largest face of an RGB image, its side `margin` times the face's.
+
+    Where the picture ends before it does, the square is moved, and made smaller at last: nothing is
+    filled in. Raises `BadImage` if no face is found.
+    """
+    return image.crop(face_square(image, margin))
+
+
+def face_square(image: Image.Image, margin: float) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of `crop_to_face`."""
+    faces = find_faces(np.asarray(image))
+    if not faces:
+        raise BadImage("no face was found")
+    face = faces[0]
+    side = max(1, min(round(margin * face.side), *image.size))
+    centre = face.left + face.width / 2, face.top + face.height / 2
+    left, top = (round(min(max(0, middle - side / 2), length - side))
+                 for middle, length in zip(centre, image.size, strict=True))  # fmt: skip
+    return left, top, left + side, top + side
+
+
 def _yunet() -> "cv2.FaceDetectorYN":
     if not hasattr(_kept, "yunet"):
         logging = cv2.utils.logging
-        level = logging.setLogLevel(logging.LOG_LEVEL_ERROR)  # it warns of engines it does not use
-        _kept.yunet = cv2.FaceDetectorYN.create(str(WEIGHTS), "", (320, 320), LEAST_SCORE, _OVERLAP)
-        logging.setLogLevel(level)
+        with _quiet:
+            level = logging.setLogLevel(logging.LOG_LEVEL_ERROR)  # it warns of unused engines
+            _kept.yunet = cv2.FaceDetectorYN.create(
+                str(WEIGHTS), "", (320, 320), LEAST_SCORE, _OVERLAP
+            )
+            logging.setLogLevel(level)
     return _kept.yunet
 
 

@@ -181,7 +181,18 @@ def test_to_array_is_what_the_encoder_wrote(tmp_path):
 def test_preparation_survives_json_and_refuses_nonsense():
     prep = Preparation(size=128, fit="squash", resample="nearest", quality=None)
     assert Preparation.from_dict(prep.to_dict()) == prep
-    for wrong in ({"size": 0}, {"fit": "pad"}, {"resample": "cubic"}, {"quality": 100}):
+    assert "margin" not in Preparation().to_dict()  # as sets and runs had it before
+    cut = Preparation(margin=1.3)
+    assert Preparation.from_dict(cut.to_dict()) == cut
+    with pytest.raises(ValueError, match="margin goes with the fit 'crop'"):
+        Preparation(margin=1.3, fit="native")
+    for wrong in (
+        {"margin": 0.1},
+        {"size": 0},
+        {"fit": "pad"},
+        {"resample": "cubic"},
+        {"quality": 100},
+    ):
         with pytest.raises(ValueError, match=str(*wrong.values())):
             Preparation(**wrong)
 

@@ -16,11 +16,12 @@ from PIL import Image
 from mesocore.core.errors import UserError
 from mesocore.core.files import sha256_file
 from mesocore.core.images import Preparation, encode_jpeg, open_rgb, prepare
-from mesocore.data.assembled_set import MANIFEST
+from mesocore.data.assembled_set import MANIFEST, AssembledSet
 from mesocore.data.assembly import assemble as assembling
 from mesocore.data.assembly import convert, duplicates, fingerprints, splits
 from mesocore.data.assembly.assemble import assemble, load
 from mesocore.data.assembly.fingerprints import THUMBNAIL
+from mesocore.faces import find_faces, render
 from tests import victims
 from tests.conftest import fill, picture
 
@@ -425,3 +426,27 @@ def test_records_without_thumbnails_are_converted_anew(source, tmp_path):
     journal.write_text("".join(json.dumps(record) + "\n" for record in records))
     build(source, out)
     assert tree(out) == tree(tmp_path / "whole")
+
+
+def test_faces_are_cut_out_alike_and_pictures_without_one_are_rejected(tmp_path):
+    images, _ = render(range(12), 128)
+    for n, image in enumerate(images):
+        label = ("real", "fake")[n % 2]
+        pixels = image.permute(1, 2, 0).numpy()
+        if label == "real":  # wide, and not in the middle
+            pixels = np.pad(pixels, ((90, 10), (20, 80), (0, 0)), mode="edge")
+        (tmp_path / "faces" / label).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "faces" / label / f"{n}.png")
+    picture(3, 200).save(tmp_path / "faces/fake/none.png")
+    made = assemble([tmp_path / "faces"], tmp_path / "set", size=128, margin=1.3, progress=False,
+                    split=(0.5, 0.25, 0.25))  # fmt: skip
+    assert made.rejected["reason"].tolist() == ["no face was found"]
+    assert AssembledSet(made.out).preparation.margin == 1.3
+    sides = {"real": [], "fake": []}
+    for path, label in zip(made.manifest["path"], made.manifest["label"], strict=True):
+        (face,) = find_faces(np.asarray(Image.open(made.out / path)))
+        sides[label].append(128 / face.side)
+    assert all(1.1 < side < 1.5 for side in sides["real"] + sides["fake"])
+    assert np.median(sides["real"]) == pytest.approx(np.median(sides["fake"]), abs=0.1)
+    with pytest.raises(UserError, match="margin goes with the fit 'crop'"):
+        assemble([tmp_path / "faces"], tmp_path / "two", size=64, native=True, margin=1.3)

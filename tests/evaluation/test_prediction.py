@@ -16,6 +16,7 @@ from PIL import Image
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation, to_array
 from mesocore.evaluation.prediction import Verdict, find_images, predict, show
+from mesocore.faces import render
 from mesocore.nets.detector import Detector
 from tests.conftest import picture
 from tests.factories import write_images
@@ -61,6 +62,21 @@ def test_between_the_limits_of_a_band_the_verdict_is_unsure(detector, tmp_path):
 def test_a_band_that_lacks_the_threshold_is_refused(detector, band):
     with pytest.raises(UserError, match="band"):
         replace(detector, band=band)
+
+
+def test_a_detector_of_cut_out_faces_cuts_them_out_itself(detector, tmp_path):
+    face = render([3], 128)[0][0].permute(1, 2, 0).numpy()
+    bright = np.full((300, 400, 3), 250, np.uint8)
+    bright[150:278, 220:348] = face
+    Image.fromarray(bright).save(tmp_path / "wide.png")
+    Image.fromarray(face).save(tmp_path / "face.png")
+    Image.new("RGB", (300, 300), "white").save(tmp_path / "none.png")
+    cutting = replace(detector, preparation=Preparation(size=64, margin=1.0))
+    wide, tight, none = (next(predict(cutting, [str(tmp_path / f"{name}.png")]))
+                         for name in ("wide", "face", "none"))  # fmt: skip
+    assert wide.probability_fake == pytest.approx(tight.probability_fake, abs=0.05)
+    assert next(predict(detector, [str(tmp_path / "wide.png")])).probability_fake > 0.9
+    assert none.error == "no face was found"
 
 
 def test_a_bad_image_is_answered_and_the_rest_go_on(detector, tmp_path):

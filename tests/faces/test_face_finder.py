@@ -6,9 +6,11 @@ import threading
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
+from mesocore.core.errors import BadImage
 from mesocore.faces import face_finder, render
-from mesocore.faces.face_finder import find_faces
+from mesocore.faces.face_finder import crop_to_face, find_faces
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +81,24 @@ def test_the_weights_are_those_that_the_licence_names():
     digest = hashlib.sha256(face_finder.WEIGHTS.read_bytes()).hexdigest()
     notice = face_finder.WEIGHTS.with_name("yunet-LICENSE").read_text(encoding="utf-8")
     assert digest in notice and "Permission is hereby granted" in notice
+
+
+def test_the_square_about_a_face_holds_it_at_the_margin_asked_for(drawn):
+    sheet = np.full((700, 900, 3), 127, np.uint8)
+    sheet[300:556, 500:756] = drawn[0][2]
+    (face,) = find_faces(sheet)
+    for margin in (1.0, 1.3, 2.0):
+        cut = crop_to_face(Image.fromarray(sheet), margin)
+        assert cut.width == cut.height == round(margin * face.side)
+        (again,) = find_faces(np.asarray(cut))
+        middle = again.left + again.width / 2, again.top + again.height / 2
+        assert np.allclose(middle, cut.width / 2, atol=0.05 * cut.width)
+
+
+def test_where_the_picture_ends_the_square_is_moved_and_then_smaller(drawn):
+    image = Image.fromarray(drawn[0][0][:, 40:])  # 216 x 256, the face at its left edge
+    assert face_finder.face_square(image, 5) == (0, *face_finder.face_square(image, 5)[1:])
+    left, top, right, bottom = face_finder.face_square(image, 5)
+    assert right - left == bottom - top == 216
+    with pytest.raises(BadImage, match="no face was found"):
+        crop_to_face(Image.new("RGB", (300, 300)), 1.3)

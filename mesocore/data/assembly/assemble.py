@@ -87,6 +87,7 @@ def assemble(
     workers: int | None = None,
     progress: bool = True,
     native: bool = False,
+    margin: float | None = None,
     shard: tuple[int, int] | None = None,
     labels: Mapping[str, str] | None = None,
     group_by: str = "video",
@@ -96,14 +97,15 @@ def assemble(
 
     split: shares of train, val and test, as numbers or "0.7/0.1/0.2". workers: processes; by
     default one per core where there is enough to do. native: the middle `size` pixels are cut out
-    instead of scaling the whole. shard: (i, n) does the i-th part of pass 1 and returns a `Shard`.
+    instead of scaling the whole. margin: of `Preparation`; images without a face are rejected.
+    shard: (i, n) does the i-th part of pass 1 and returns a `Shard`.
     labels: what folders' names or words in tables mean (`labels.parse_given`). group_by: "video" or
     "image". keep_splits: those of folders called train, val and test. Raises `UserError`.
     """
     if group_by not in ("video", "image"):
         raise UserError(f"--group-by {group_by!r} is unknown; choose video or image")
     shares = splits.parse(split) if isinstance(split, str) else splits.check(tuple(split))
-    prep = _preparation(size, quality, native)
+    prep = _preparation(size, quality, native, margin)
     out = Path(os.path.abspath(out))
     names = source_names(list(sources))
     plan.check_places(list(names), out)
@@ -217,11 +219,11 @@ def _finish(whole: Plan, out: Path, workers: int | None) -> Assembly:
     return load(out)
 
 
-def _preparation(size: int, quality: int, native: bool) -> Preparation:
+def _preparation(size: int, quality: int, native: bool, margin: float | None) -> Preparation:
     if size % 16 or size < 64:
         raise UserError(f"--size {size} is not a multiple of 16 from 64; write for example 256")
     try:
-        return Preparation(size, "native" if native else "crop", quality=quality)
+        return Preparation(size, "native" if native else "crop", quality=quality, margin=margin)
     except ValueError as error:
         raise UserError(str(error)) from None
 

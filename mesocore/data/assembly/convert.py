@@ -33,6 +33,7 @@ from mesocore.core.parallel import in_parallel
 from mesocore.data import schemas
 from mesocore.data.assembly import fingerprints
 from mesocore.data.sources.scanning import Candidate
+from mesocore.faces.face_finder import crop_to_face
 from mesocore.faces.random_edits import Donor, retouch
 
 MAX_EDITED = 2048  # pixels a side: an edit takes seconds there
@@ -59,6 +60,8 @@ def convert_file(candidate: Candidate, out: Path, prep: Preparation) -> dict:
             original = hash_of_edit(original)
         if _is_mask(image):
             raise BadImage("looks like a mask: black and white alone")
+        if prep.margin is not None:
+            image = crop_to_face(image, prep.margin)
         ready = prepare(image, prep)
         jpeg = encode_jpeg(ready, prep.quality)
     except BadImage as error:
