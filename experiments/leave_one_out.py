@@ -1,7 +1,9 @@
 """What holds on every collection, on one left out of training, and outside: rows of settings.
 
 DATA is one set assembled of several collections at 256 px (`mesocore assemble A B ... --out DATA
---face-margin 1.3`, so that the framing tells nothing); it is read at 128 px. A collection and those whose names begin with its own and "-" are one family.
+--face-margin 1.3`, so that faces are framed alike); it is read at 128 px. A collection and those
+whose names begin with its own and "-" are one family.
+
 Each row is trained on all families, and once more without each of them (`ROW-without-FAMILY`), for
 some 84,000 images. Epoch, temperature and threshold are chosen on the validation images of what a
 run learnt from. Then, once: the test images of each family by the runs that know it; all images of
