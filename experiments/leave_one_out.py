@@ -1,7 +1,9 @@
 """What holds on every collection, on one left out of training, and outside: rows of settings.
 
-DATA is one set assembled of several collections at 256 px (`mesocore assemble A B ... --out DATA`);
-it is read at 128 px. A collection and those whose names begin with its own and "-" are one family.
+DATA is one set assembled of several collections at 256 px (`mesocore assemble A B ... --out DATA
+--face-margin 1.3`, so that faces are framed alike); it is read at 128 px. A collection and those
+whose names begin with its own and "-" are one family.
+
 Each row is trained on all families, and once more without each of them (`ROW-without-FAMILY`), for
 some 84,000 images. Epoch, temperature and threshold are chosen on the validation images of what a
 run learnt from. Then, once: the test images of each family by the runs that know it; all images of
@@ -31,7 +33,7 @@ from mesocore.training import TrainConfig
 
 SIZE, IMAGES, MOST_EPOCHS = 128, 84_000, 20  # images are counted with repetitions
 PLAIN, POOLED = models.CHOSEN, f"{models.CHOSEN}+pooled"
-COMMON = {"model": POOLED, "size": SIZE, "batch_size": 32, "dropout": 0.2, "ema": 0.998,
+COMMON = {"model": POOLED, "size": SIZE, "batch_size": 32, "dropout": 0.2, "ema": 0.99,
           "augment": "flip+jpeg+resize"}  # fmt: skip
 SETTINGS: dict[str, dict] = {
     "mesonetplus": {"model": PLAIN},
