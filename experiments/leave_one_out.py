@@ -77,6 +77,8 @@ def measure(job: Job, runs: Runs) -> dict:
     images = load(job.data, "all", SIZE)
     outside = load(job.outside, "all", SIZE) if job.outside else None
     detectors = {row: [load_detector(out) for out in outs] for row, outs in runs.items()}
+    for data in filter(None, (job.data, job.outside)):
+        labelled_images.check_framing(next(iter(detectors.values()))[0], data)
     found, first = {}, next(iter(SETTINGS))
     for row, of_row in detectors.items():
         settings, _, family = row.partition(BETWEEN)

@@ -220,3 +220,23 @@ def test_rendering_twice_changes_nothing(tmp_path):
 def test_a_text_without_markers_is_refused():
     with pytest.raises(ValueError, match="lacks the lines"):
         render_results.render("# no markers", "results", "")
+
+
+def test_figures_of_the_framing_in_prose_are_those_of_its_record():
+    file = render_results.ROOT / "results/real/openforensics-framing.json"
+    there = json.loads(file.read_text())["sets"]["openforensics-validation"]
+
+    def text(number: float, form: str) -> str:
+        return format(number, form).replace("0.", ".")
+
+    def shown(found: dict, form: str) -> str:
+        value, low, high = (text(found[key], form) for key in ("value", "low", "high"))
+        return f"{value} [{low}, {high}]"
+
+    best = shown(there["models"]["3*meso4+inverted+highpass"]["alike"], ".3f")
+    lead = shown(there["models"]["meso4+inverted+highpass"]["against"], "+.3f")
+    front, results = (" ".join(TEXTS[name].split()) for name in ("README.md", "RESULTS.md"))
+    assert best in front and f"face alone reaches {text(there['size_alone'], '.2f')}" in front
+    assert lead in results and f"({text(there['size_alone_alike'], '.2f')} outside)" in results
+    chapter = (render_results.ROOT / "notebooks/01_dataset_assembly.ipynb").read_text()
+    assert lead in chapter

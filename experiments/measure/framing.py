@@ -1,10 +1,10 @@
 """Does the place of the face in its picture give the label away, and what is left without that?
 
 RUNs were trained on DATA; those that differ in their seed alone are one model, of which the mean is
-taken. DATA's test split is read, and every image of each set of `--outside`. For each: how large
-the largest face is that is found (the picture's side over the longer side of the face's box), in
-both classes; ROC AUC of that number alone, and of a logistic regression on size, place, shape and
-number of the faces that was fitted on DATA's train split.
+taken. DATA's test split is read, and every image of the set of `--outside`. For each: how large the
+largest face is that is found (the picture's side over the longer side of the face's box), in both
+classes; ROC AUC of that number alone, and of a logistic regression on size, place, shape and number
+of the faces that was fitted on DATA's train split.
 
 Then, for each model, `all`: ROC AUC over all pairs of a real and a fake; `alike`: over pairs whose
 faces differ in size by less than 5 %, where a model that looks at the framing gains nothing; and
@@ -26,6 +26,7 @@ from experiments import records
 from experiments.measure.gap import by_model
 from experiments.runner import Command
 from mesocore.core import bootstrap, runtime
+from mesocore.core.errors import UserError
 from mesocore.core.images import open_rgb
 from mesocore.core.parallel import in_parallel, workers_for
 from mesocore.data import AssembledSet, resolve
@@ -110,7 +111,7 @@ class Pairs:
 
 
 def sizes(table: pd.DataFrame) -> dict:
-    """Quartiles of the picture's side over the face's, in both classes."""
+    """The picture's side over the face's in both classes: 10 %, median, 90 %."""
     ratio = np.exp(table["log size"])
     return {label: ratio[table["label"] == label].quantile([0.1, 0.5, 0.9]).round(3).tolist()
             for label in ("real", "fake")}  # fmt: skip
@@ -141,6 +142,9 @@ def of_set(
     table = measured(data, split)
     fake = (table["label"] == "fake").to_numpy()
     pairs = Pairs(fake, table["log size"].to_numpy(), table["group"].to_numpy())
+    if not len(pairs.real):
+        raise UserError(f"{data.folder}: no real and fake have faces alike in size, so nothing can "
+                        "be said beside the framing")  # fmt: skip
     scores = {name: [_probability(run, data, split, table) for run in runs]
               for name, runs in models.items()}  # fmt: skip
     found, first = {}, next(iter(models))

@@ -268,8 +268,10 @@ def encode_jpeg(image: Image.Image, quality: int) -> bytes:
 def to_array(path: Path, prep: Preparation) -> np.ndarray:
     """A file as the model sees it, after the JPEG round trip if any: uint8 (3, S, S) RGB.
 
-    `prep` without a margin. Raises `BadImage`.
+    Raises `BadImage`, and `ValueError` if `prep` has a margin: faces are not looked for here.
     """
+    if prep.margin is not None:
+        raise ValueError("cut the face out first (faces.crop_to_face), then use prepared_array")
     return prepared_array(open_rgb(path), prep)
 
 

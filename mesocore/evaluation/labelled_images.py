@@ -132,9 +132,24 @@ def _of_folder(
 
 
 def scored(detector: Detector, data: Path | AssembledSet, split: str) -> pd.DataFrame:
-    """The manifest's rows of one split of an assembled set, with P(fake) in `probability`."""
+    """The manifest's rows of one split of an assembled set, with P(fake) in `probability`.
+
+    Raises `UserError` if the set frames its faces in another way than the detector does.
+    """
+    check_framing(detector, AssembledSet(data))
     faces = dataset.load(data, split, detector.size)
     return faces.table.assign(probability=detector.probabilities(faces.images))
+
+
+def check_framing(detector: Detector, data: AssembledSet) -> None:
+    """Raises `UserError` if the set's pictures have another margin about the face than those that
+    the detector judges: its scores would be of something that it never saw."""
+    own, there = detector.preparation.margin, data.preparation.margin
+    if own != there:
+        how = "whole pictures" if own is None else f"faces cut out with a margin of {own:g}"
+        fix = "without --face-margin" if own is None else f"with --face-margin {own:g}"
+        raise UserError(f"the detector judges {how}, and {data.folder} was assembled otherwise; "
+                        f"assemble it {fix}")  # fmt: skip
 
 
 def about_data(data: Path | AssembledSet, split: str) -> Data:

@@ -184,6 +184,8 @@ def test_preparation_survives_json_and_refuses_nonsense():
     assert "margin" not in Preparation().to_dict()  # as sets and runs had it before
     cut = Preparation(margin=1.3)
     assert Preparation.from_dict(cut.to_dict()) == cut
+    with pytest.raises(ValueError, match="cut the face out first"):
+        to_array("any.png", cut)
     with pytest.raises(ValueError, match="margin goes with the fit 'crop'"):
         Preparation(margin=1.3, fit="native")
     for wrong in (

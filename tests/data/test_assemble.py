@@ -21,7 +21,9 @@ from mesocore.data.assembly import assemble as assembling
 from mesocore.data.assembly import convert, duplicates, fingerprints, splits
 from mesocore.data.assembly.assemble import assemble, load
 from mesocore.data.assembly.fingerprints import THUMBNAIL
+from mesocore.evaluation import scored
 from mesocore.faces import find_faces, render
+from mesocore.nets import Detector, models
 from tests import victims
 from tests.conftest import fill, picture
 
@@ -448,5 +450,7 @@ def test_faces_are_cut_out_alike_and_pictures_without_one_are_rejected(tmp_path)
         sides[label].append(128 / face.side)
     assert all(1.1 < side < 1.5 for side in sides["real"] + sides["fake"])
     assert np.median(sides["real"]) == pytest.approx(np.median(sides["fake"]), abs=0.1)
+    with pytest.raises(UserError, match="judges whole pictures, and .* assemble it without --face"):
+        scored(Detector(models.build("meso4", 64), Preparation(64), 64, 0.5, 1.0), made.out, "test")
     with pytest.raises(UserError, match="margin goes with the fit 'crop'"):
         assemble([tmp_path / "faces"], tmp_path / "two", size=64, native=True, margin=1.3)
