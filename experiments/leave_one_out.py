@@ -30,17 +30,21 @@ from mesocore.data.auditing import audit
 from mesocore.evaluation import labelled_images, metrics
 from mesocore.nets import Detector, load_detector, models
 from mesocore.training import TrainConfig
+from mesocore.training.ensembles import save_ensemble
 
-SIZE, IMAGES, MOST_EPOCHS = 128, 84_000, 20  # images are counted with repetitions
+SIZE, IMAGES, MOST_EPOCHS = 128, 160_000, 60  # images are counted with repetitions
 PLAIN, POOLED = models.CHOSEN, f"{models.CHOSEN}+pooled"
-COMMON = {"model": POOLED, "size": SIZE, "batch_size": 32, "dropout": 0.2, "ema": 0.99,
+COMMON = {"model": POOLED, "size": SIZE, "batch_size": 64, "dropout": 0.2, "ema": 0.998,
           "augment": "flip+jpeg+resize"}  # fmt: skip
-SETTINGS: dict[str, dict] = {
+SETTINGS: dict[str, dict] = {  # `teacher`: the row whose seeds, as an ensemble, teach
     "mesonetplus": {"model": PLAIN},
     "pooled": {},
+    "patches": {"model": f"{models.CHOSEN}+patches"},
     "pooled-balanced": {"balanced_sampling": True},
     "pooled-blends": {"self_blend": 0.2},
-    "pooled-balanced-blends": {"balanced_sampling": True, "self_blend": 0.2},
+    "pooled-degraded": {"augment": "flip+jpeg+blur+resize+noise"},
+    "pooled-consistent": {"consistency": 1.0},
+    "pooled-distilled": {"teacher": "pooled"},
 }
 BETWEEN = "-without-"
 
@@ -66,11 +70,28 @@ def config(row: str, job: Job, seed: int) -> TrainConfig:
     epochs = round(IMAGES / (~train["source"].isin(left_out)).sum())
     own = {"data": job.folder, "leave_out": "+".join(left_out) or None, "seed": seed,
            "epochs": max(1, min(MOST_EPOCHS, epochs))}  # fmt: skip
-    return TrainConfig(**COMMON | SETTINGS[settings] | own)
+    own |= SETTINGS[settings]
+    if "teacher" in own:
+        own["teacher"] = str(taught_by(row.replace(settings, own["teacher"], 1), job))
+    return TrainConfig(**COMMON | own)
+
+
+def name_of(row: str, job: Job) -> str:
+    """Where a row's runs are kept, below runs/."""
+    return f"leave-one-out/{job.data.name}/{row}"
 
 
 def trained(row: str, job: Job, seed: int) -> Path:
-    return runner.trained(config(row, job, seed), f"leave-one-out/{job.data.name}/{row}-{seed}")
+    return runner.trained(config(row, job, seed), f"{name_of(row, job)}-{seed}")
+
+
+def taught_by(row: str, job: Job) -> Path:
+    """The ensemble of a row's seeds, which are trained first where they are missing."""
+    members = [trained(row, job, seed) for seed in SEEDS]
+    out = runner.folder_of(f"{name_of(row, job)}-ensemble")
+    if not out.exists():
+        save_ensemble(members, job.data, out)
+    return out
 
 
 def measure(job: Job, runs: Runs) -> dict:

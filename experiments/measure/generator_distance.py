@@ -22,7 +22,7 @@ from mesocore.core.files import sha256_file
 from mesocore.core.images import resize
 from mesocore.faces import generate, snapshots, stylegan
 from mesocore.nets import Detector, load_detector
-from mesocore.nets.models import to_unit
+from mesocore.nets.inputs import to_unit
 
 COUNT, FIRST = 1000, 7 * 10**14  # images in a sample; seeds of no set and of no training
 

@@ -4,18 +4,17 @@ What a picture goes through on its way (saving, scaling, a messenger's filter) s
 verdict, so training shows it. None of this is ever done to validation or test images.
 """
 
-import io
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from mesocore.core.errors import UserError
 from mesocore.core.images import encode_jpeg
+from mesocore.core.jpeg import decode
 from mesocore.faces import self_blending
 
 CHANCE = 0.5  # of each augmentation, for each image
@@ -32,7 +31,7 @@ def jpeg(image: Tensor) -> Tensor:
 def saved(image: Tensor, quality: int) -> Tensor:
     """uint8 `(3, S, S)` -> the same, saved as a JPEG of `quality` and read again."""
     data = encode_jpeg(functional.to_pil_image(image), quality)
-    return functional.pil_to_tensor(Image.open(io.BytesIO(data)))
+    return torch.from_numpy(decode(data, "RGB")).permute(2, 0, 1)
 
 
 def resize(image: Tensor) -> Tensor:

@@ -79,6 +79,7 @@ def batches(
     balanced: bool = False,
     share: tuple[int, int] = (0, 1),
     self_blend: float = 0.0,
+    views: int = 1,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
 
@@ -87,7 +88,8 @@ def batches(
     replacement, both classes of each source equally often. `share` is (k, n): of each batch the
     images k, k + n, k + 2n, ..., which together with those of the other k are the batch of (0, 1).
     To a batch `pairs(B, self_blend)` photographs are added, and as many self-blends of these, as
-    fakes (faces/self_blending.py).
+    fakes (faces/self_blending.py). Of each batch come `views` in one: all its images
+    augmented, then all once more, otherwise.
     """
     first, step = share
     own = slice(first, None, step)
@@ -99,8 +101,9 @@ def batches(
         rows = torch.cat([rows, added, added])
         mine = rows[own].to(data.images.device)
         images = self_blended(data.images[mine], blended, generator, own)
-        images = augment(images, augmentations, generator, len(rows), own)
-        yield images, torch.where(blended[own].to(mine.device), 1, data.labels[mine]).float()
+        labels = torch.where(blended[own].to(mine.device), 1, data.labels[mine]).float()
+        seen = [augment(images, augmentations, generator, len(rows), own) for _ in range(views)]
+        yield torch.cat(seen), labels.repeat(views)
 
 
 def pairs(images: int, self_blend: float) -> int:

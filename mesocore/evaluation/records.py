@@ -215,7 +215,7 @@ def one_model(detectors: Sequence[Detector]) -> dict:
         raise UserError("no run is given; name one")
     # folders may have moved (manifest_sha256 says which set it is), and each seed may have been
     # pretrained with that seed
-    own = dict.fromkeys(("seed", "data", "init", "init_sha256"))
+    own = dict.fromkeys(("seed", "data", "init", "init_sha256", "teacher", "teacher_sha256"))
     configs = [d.description["config"] for d in detectors]
     for config in configs[1:]:
         if config | own != configs[0] | own:

@@ -24,9 +24,10 @@ from torch import nn
 from mesocore.core.errors import UserError, one_line
 from mesocore.core.images import Preparation
 from mesocore.nets import keras_files
+from mesocore.nets.inputs import LARGEST, SMALLEST
 from mesocore.nets.keras_activations import LAYERS, activation, number, output_units, put_in
 from mesocore.nets.keras_files import BRANCH, WITH_WEIGHTS, Layer
-from mesocore.nets.models import LARGEST, SMALLEST, InceptionBlock, MesoNet, build
+from mesocore.nets.models import InceptionBlock, MesoNet, build
 
 # How the published figures were computed: the whole image squashed to 256 px, nearest neighbour.
 PREPARATION = Preparation(size=256, fit="squash", resample="nearest", quality=None)

@@ -211,6 +211,14 @@ class BlurPool(nn.Module):
         return functional.conv2d(x, self.kernel, stride=2, groups=x.shape[1])
 
 
+class TopQuarter(nn.Module):
+    """The mean of the highest quarter of a map, rounded up: `(N, 1, H, W)` -> `(N, 1)`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        places = x.flatten(1)  # (N, H * W)
+        return places.topk(math.ceil(places.shape[1] / 4)).values.mean(1, keepdim=True)
+
+
 def _binomial(side: int) -> Tensor:
     row = torch.tensor([math.comb(side - 1, k) for k in range(side)], dtype=torch.float32)
     return row[:, None] * row / row.sum() ** 2

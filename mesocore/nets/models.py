@@ -17,25 +17,18 @@ import torch
 from torch import Tensor, nn
 
 from mesocore.core.errors import UserError
-from mesocore.nets.layers import ATTENTION, BlurPool, HighPass, InvertedResidual, attention
+from mesocore.nets.inputs import check_size, to_unit
+from mesocore.nets.layers import (
+    ATTENTION,
+    BlurPool,
+    HighPass,
+    InvertedResidual,
+    TopQuarter,
+    attention,
+)
+from mesocore.nets.mobilenet import MobileNetV3Small
 
-SMALLEST, LARGEST, MULTIPLE = 64, 2048, 16
 MOST_MEMBERS = 100  # of an ensemble
-
-
-def check_size(size: int) -> int:
-    """Returns `size` if a model accepts it. Raises `UserError` otherwise."""
-    if not SMALLEST <= size <= LARGEST or size % MULTIPLE:
-        raise UserError(
-            f"size {size} does not work: write a multiple of {MULTIPLE} from {SMALLEST} to "
-            f"{LARGEST}"
-        )
-    return size
-
-
-def to_unit(images: Tensor) -> Tensor:
-    """`(N, 3, S, S)` in 0..255 -> float32 in 0..1, channels last (faster on CPUs)."""
-    return images.float().div(255).contiguous(memory_format=torch.channels_last)
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
@@ -154,8 +147,11 @@ class MesoNetPlus(MesoNet):
       average pooling: Lin, Chen, Yan, "Network in Network", ICLR 2014) before one dense layer, so
       that what is found counts wherever it is. The two go together: without the large dense layer
       there are weights to spare.
+    - `patches`: as `pooled`, but each place has a score of its own, and the verdict is the mean of
+      the top quarter: the idea of LaDeDa (Cavia et al., arXiv 2406.09398), whose patches are of
+      9 x 9 pixels and which takes the mean of all; a forgery may be in one part of a face.
 
-    Raises `UserError` for `pooled` without `inverted`.
+    Raises `UserError` for `pooled` or `patches` without `inverted`, or for both.
     """
 
     def __init__(
@@ -166,11 +162,16 @@ class MesoNetPlus(MesoNet):
         highpass: bool = False,
         blur: bool = False,
         pooled: bool = False,
+        patches: bool = False,
     ):
-        if pooled and not inverted:
-            raise UserError("pooled goes with inverted residuals: write meso4+inverted+pooled")
+        everywhere = pooled or patches
+        if everywhere and not inverted or pooled and patches:
+            raise UserError("pooled and patches go with inverted residuals, and not together: "
+                            "write meso4+inverted+pooled")  # fmt: skip
         colours = 6 if highpass else 3
-        blocks = _inverted_blocks(colours, attend, pooled) if inverted else _meso4_blocks(colours)
+        blocks = (
+            _inverted_blocks(colours, attend, everywhere) if inverted else _meso4_blocks(colours)
+        )
         if blur:
             for block in blocks[:2]:
                 block[-1] = BlurPool(block[0].out_channels)
@@ -179,15 +180,17 @@ class MesoNetPlus(MesoNet):
         features = nn.Sequential(*([HighPass()] if highpass else []), *blocks)
         super().__init__(features, size, keras=not inverted)
         if pooled:
-            last = blocks[-1][0].out_channels
-            self.classifier = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), nn.Linear(last, 1))
+            mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+            self.classifier = nn.Sequential(mean, nn.Dropout(0.2), nn.Linear(96, 1))
+        elif patches:
+            self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Conv2d(96, 1, 1), TopQuarter())
 
 
-def _inverted_blocks(inputs: int, attend: str, pooled: bool) -> list[nn.Module]:
-    widths = (16, 32, 48, 48, 64, 64) if pooled else (16, 24, 32, 32, 48, 48)
+def _inverted_blocks(inputs: int, attend: str, everywhere: bool) -> list[nn.Module]:
+    widths = (16, 32, 48, 48, 64, 64) if everywhere else (16, 24, 32, 32, 48, 48)
     strides = (1, 2, 1, 2, 1)
     plan = zip(widths[:-1], widths[1:], strides, strict=True)
-    last = (96, nn.AdaptiveAvgPool2d(1)) if pooled else (16, nn.AvgPool2d(2, ceil_mode=True))
+    last = (96, nn.Identity()) if everywhere else (16, nn.AvgPool2d(2, ceil_mode=True))
     return [
         _plain(inputs, 8, 3, nn.MaxPool2d(2)),
         _plain(8, 16, 3, nn.MaxPool2d(2)),
@@ -199,24 +202,6 @@ def _inverted_blocks(inputs: int, attend: str, pooled: bool) -> list[nn.Module]:
 def _plain(inputs: int, outputs: int, kernel: int, pool: nn.Module) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU(), pool)
-
-
-class MobileNetV3Small(nn.Module):
-    """A general network, for comparison: torchvision's, from scratch, 1.5 million parameters.
-
-    Howard et al., "Searching for MobileNetV3", ICCV 2019. Its cost is that of Meso-4: 56 million
-    multiply-adds at 224 px.
-    """
-
-    def __init__(self, size: int = 256):
-        from torchvision.models import mobilenet_v3_small  # late: it takes as long as torch itself
-
-        super().__init__()
-        self.size = check_size(size)
-        self.body = mobilenet_v3_small(weights=None, num_classes=1)
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.body(to_unit(images)).squeeze(1)  # (N,)
 
 
 class Ensemble(nn.Module):
@@ -244,6 +229,7 @@ NETWORK_PARTS: dict[str, dict] = {
     "highpass": {"highpass": True},
     "blur": {"blur": True},
     "pooled": {"pooled": True},
+    "patches": {"patches": True},
     **{kind: {"attend": kind} for kind in ATTENTION},
 }
 CHOSEN = "meso4+inverted+highpass"  # on validation; see chapter 3

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mesocore.core.errors import UserError
-from mesocore.nets.models import parameter_count, to_unit
+from mesocore.nets.inputs import to_unit
+from mesocore.nets.models import parameter_count
 
 
 def layer_table(model: nn.Module, size: int) -> pd.DataFrame:

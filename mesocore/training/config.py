@@ -56,6 +56,14 @@ class TrainConfig:
     self_blend: float = _setting(
         0.0, "pairs of a photograph and its self-blend to add, as a share of each batch", SHARE
     )
+    consistency: float = _setting(
+        0.0,
+        "weight of the squared difference of P(fake) between two views, augmented apart; 0: one",
+        Range(float, 0),
+    )
+    teacher: str | None = _setting(
+        None, "a run, or an ensemble, of the same size, whose answers count for half the loss"
+    )
     label_smoothing: float = _setting(0.0, "0.1: targets 0.05 and 0.95", SHARE)
     clip_norm: float = _setting(0.0, "largest norm of a gradient; 0: any", Range(float, 0))
     ema: float = _setting(
@@ -81,7 +89,8 @@ class TrainConfig:
             value, within = getattr(self, setting.name), setting.metadata.get("range")
             if within and not (value is None and setting.default is None):
                 within.check(setting.name, value)
-        for name, what in (("data", "folder"), ("init", "folder"), ("leave_out", "source")):
+        folders = dict.fromkeys(("data", "init", "teacher"), "folder")
+        for name, what in (folders | {"leave_out": "source"}).items():
             if getattr(self, name) == "":
                 raise UserError(f"{name} is empty; name a {what}")
         augmentation.parse(self.augment)

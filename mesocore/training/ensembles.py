@@ -40,7 +40,8 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
     if config.get("manifest_sha256") != AssembledSet(folder).manifest_sha256:
         raise UserError(f"the runs were not trained on {data}; name the set that they learnt from")
     model = Ensemble([member.model for member in members]).eval()
-    faces = dataset.load(folder, "val", members[0].size)
+    left_out = (config.get("leave_out") or "").split("+")
+    faces = dataset.without(dataset.load(folder, "val", members[0].size), left_out)
     best, fitted = metrics.fit(faces.labels.numpy(), logits(model, faces.images))
     own = {
         "model": f"{len(members)}*{config['model']}",

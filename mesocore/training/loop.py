@@ -20,22 +20,49 @@ from mesocore.training import distributed
 from mesocore.training.config import TrainConfig
 from mesocore.training.schedule import learning_rate
 
+TEMPERATURE = 2.0  # of both sides in distillation: answers of 0.99 and 0.999 differ more
+
 
 class Objective(nn.Module):
     """A model and its loss as one module, so that mixed precision ends where training does.
 
-    uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake -> the mean cross-entropy, float32.
+    uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake -> float32 `()`: the mean cross-entropy.
+    With a `teacher`, half of it, and half of that to the teacher's answers to the same images, both
+    softened, times the square of the temperature: Hinton, Vinyals, Dean, "Distilling the Knowledge
+    in a Neural Network", 2015. With `consistency`, B is twice as many images, the second half the
+    first in another view, and the mean squared difference of P(fake) is added, times `consistency`
+    (as the Pi-model: Laine & Aila, "Temporal Ensembling", ICLR 2017).
     """
 
-    def __init__(self, model: nn.Module, label_smoothing: float = 0.0):
+    def __init__(
+        self,
+        model: nn.Module,
+        label_smoothing: float = 0.0,
+        consistency: float = 0.0,
+        teacher: nn.Module | None = None,
+    ):
         super().__init__()
-        self.model, self.label_smoothing = model, label_smoothing
+        self.model, self.label_smoothing, self.consistency = model, label_smoothing, consistency
+        self._teacher = (teacher,)  # no submodule: it is neither trained nor sent to processes
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         logits = self.model(images).float()
         targets = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
-        mean = "mean" if len(labels) else "sum"  # a process may have no image of the last batch
-        return nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction=mean)
+        loss = _cross_entropy(logits, targets)
+        if (teacher := self._teacher[0]) is not None:
+            with torch.no_grad():
+                answers = torch.sigmoid(teacher(images).float() / TEMPERATURE)
+            soft = _cross_entropy(logits / TEMPERATURE, answers)
+            loss = (loss + TEMPERATURE**2 * soft) / 2
+        if self.consistency and len(labels):
+            one, other = torch.sigmoid(logits).chunk(2)
+            loss = loss + self.consistency * (one - other).square().mean()
+        return loss
+
+
+def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    mean = "mean" if len(targets) else "sum"  # a process may have no image of the last batch
+    return nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction=mean)
 
 
 @dataclass
@@ -55,7 +82,12 @@ class Trainer:
         return self.model if self.ema is None else self.ema.module
 
 
-def prepare(model: nn.Module, config: TrainConfig, accelerator: Accelerator) -> Trainer:
+def prepare(
+    model: nn.Module,
+    config: TrainConfig,
+    accelerator: Accelerator,
+    teacher: nn.Module | None = None,
+) -> Trainer:
     """Puts `model` on its device and makes the rest for it."""
     model = distributed.join_norms(model, accelerator).to(accelerator.device)
     if config.channels_last:
@@ -65,7 +97,9 @@ def prepare(model: nn.Module, config: TrainConfig, accelerator: Accelerator) -> 
         ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema),
                                 use_buffers=True)  # fmt: skip
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
-    objective = Objective(model, config.label_smoothing)
+    if teacher is not None:
+        teacher = teacher.to(accelerator.device).eval()
+    objective = Objective(model, config.label_smoothing, config.consistency, teacher)
     objective, optimiser = accelerator.prepare(objective, optimiser)
     return Trainer(config, accelerator, model, objective, optimiser, ema)
 
@@ -102,12 +136,13 @@ def _groups(
     The batches are this process's parts; the images count for all processes.
     """
     config = trainer.config
+    views = 2 if config.consistency else 1
     seed = config.seed * 10_000 + epoch
     reseed(seed + 1_000_003 * trainer.accelerator.process_index)  # dropout
     generator = torch.Generator().manual_seed(seed)  # order and augmentation
     batches = dataset.batches(
         data, config.batch_size, generator, config.augment, config.balanced_sampling,
-        distributed.share(trainer.accelerator), config.self_blend,
+        distributed.share(trainer.accelerator), config.self_blend, views,
     )  # fmt: skip
     count = math.ceil(len(data) / config.batch_size)
     if trainer.accelerator.is_main_process:
@@ -116,7 +151,7 @@ def _groups(
     for number, batch in enumerate(batches, start=1):
         size = min(config.batch_size, len(data) - (number - 1) * config.batch_size)
         group.append(batch)
-        images += size + 2 * dataset.pairs(size, config.self_blend)
+        images += views * (size + 2 * dataset.pairs(size, config.self_blend))
         if len(group) == config.accumulate or number == count:
             yield group, images
             group, images = [], 0

@@ -22,7 +22,7 @@ from mesocore.training.loop import Trainer
 
 STATE, CONFIG, HISTORY = "last.safetensors", "config.json", "history.csv"
 LOG = "tensorboard"
-MOVED = ("data", "init")  # folders may have moved; hashes say whether they are the same
+MOVED = ("data", "init", "teacher")  # folders may have moved; hashes say whether they are the same
 
 
 _FIX = "restore the file, or remove the run's folder and train again"

@@ -73,8 +73,11 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     _check_classes(assembled, config)
     settings = {**asdict(config), "manifest_sha256": assembled.manifest_sha256}
     setup(config.seed)
-    model, settings["init_sha256"] = initial_model(config)  # first: a mistake leaves no run
+    # first: a mistake leaves no run
+    model, settings["init_sha256"] = initial_model(config)
+    teacher, settings["teacher_sha256"] = _teacher(config)
     defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
+    defaults["teacher_sha256"] = None
     seen = _seen(assembled, config)
     if accelerator.is_main_process:
         run_folder.check(out, settings, defaults, resume)
@@ -85,7 +88,7 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
             run_folder.write_history(out, done)
             save_trained_on(out, seen)
         return pd.DataFrame(done)
-    trainer = loop.prepare(model, config, accelerator)
+    trainer = loop.prepare(model, config, accelerator, teacher)
     with accelerator.main_process_first():
         training, validation = _splits(assembled, config)
     # the state has the weights of its last epoch alone: if others are lost, all begins anew
@@ -183,13 +186,15 @@ def _splits(
 
 
 def _seen(assembled: AssembledSet, config: TrainConfig) -> np.ndarray:
-    """The originals of all images that decide the run, with those of the run that it starts from.
+    """The originals of all images that decide the run, with those of the runs that it comes from.
 
     With `images` too, all of the training split count: which of them are drawn is settled later.
     """
     own = assembled.original_ids("train", "val", left_out=_left_out(assembled, config))
-    before = load_detector(config.init).trained_on if config.init is not None else None
-    return own if before is None else np.union1d(own, before)
+    for run in filter(None, (config.init, config.teacher)):
+        if (before := load_detector(run).trained_on) is not None:
+            own = np.union1d(own, before)
+    return own
 
 
 def _finished(rows: list[dict], config: TrainConfig) -> bool:
@@ -240,6 +245,17 @@ def initial_model(config: TrainConfig) -> tuple[nn.Module, str | None]:
         if config.dropout is not None and isinstance(module, nn.Dropout):
             module.p = config.dropout
     return config.hook().start(model, config.size), init_sha256
+
+
+def _teacher(config: TrainConfig) -> tuple[nn.Module | None, str | None]:
+    """The model to learn from and the hash of its weights, if the settings name one."""
+    if config.teacher is None:
+        return None, None
+    found = load_detector(config.teacher)
+    if found.size != config.size:
+        raise UserError(f"{config.teacher} takes images of {found.size} px; training was asked for "
+                        f"{config.size} px, and a teacher sees the same images")  # fmt: skip
+    return found.model.requires_grad_(False), found.description["weights_sha256"]
 
 
 def _check_start(config: TrainConfig, before: Detector, model: nn.Module) -> None:

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from mesocore.core.errors import UserError
+from mesocore.nets.inputs import to_unit
 from mesocore.nets.layers import ATTENTION
 from mesocore.nets.models import MODELS, NETWORK_PARTS, MesoNetPlus, build, parameter_count
 
@@ -52,7 +53,8 @@ def test_no_batch_norm_is_shared_and_all_use_the_keras_constants(name):
     assert len(calls) == len(set(calls)) == 4
 
 
-ALONE = {part: f"meso4+{part}" for part in NETWORK_PARTS} | {"pooled": "meso4+inverted+pooled"}
+ALONE = {part: f"meso4+{part}" for part in NETWORK_PARTS}
+ALONE |= {part: f"meso4+inverted+{part}" for part in ("pooled", "patches")}
 WITH_PARTS = [*ALONE.values(), *(f"meso4+inverted+{kind}" for kind in ATTENTION)]
 
 
@@ -98,8 +100,22 @@ def test_pooled_scores_do_not_depend_on_the_place():
     images[..., 32:64, 32:64] = torch.randint(0, 256, (32, 32), dtype=torch.uint8)
     moved = images.roll(32, dims=-1)
     assert torch.allclose(model(images), model(moved), atol=1e-5)
-    with pytest.raises(UserError, match="inverted residuals"):
-        build("meso4+pooled", 64)
+
+
+def test_patches_answer_as_their_worst_quarter_does():
+    torch.manual_seed(0)
+    model = build("meso4+inverted+patches", 128).eval()
+    images = torch.randint(0, 256, (3, 3, 128, 128), dtype=torch.uint8)
+    scores = model.classifier[:-1](model.features(to_unit(images))).flatten(1)  # (N, places)
+    assert scores.shape == (3, 64)
+    highest = scores.sort(dim=1).values[:, 48:].mean(1)
+    assert torch.allclose(model(images), highest, atol=1e-6)
+
+
+@pytest.mark.parametrize("parts", ["pooled", "patches", "inverted+pooled+patches"])
+def test_parts_that_do_not_go_together_are_refused(parts):
+    with pytest.raises(UserError, match="pooled and patches go with inverted residuals, and not"):
+        build(f"meso4+{parts}", 64)
 
 
 def test_the_order_of_the_parts_does_not_matter():

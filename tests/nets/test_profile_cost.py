@@ -6,8 +6,9 @@ from torch import nn
 
 from mesocore.core.errors import UserError
 from mesocore.nets import profile
+from mesocore.nets.inputs import to_unit
 from mesocore.nets.layers import InvertedResidual
-from mesocore.nets.models import build, to_unit
+from mesocore.nets.models import build
 
 
 class Toy(nn.Module):

@@ -13,8 +13,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from mesocore.core.errors import UserError
 from mesocore.data import dataset
+from mesocore.data.augmentation import augment
 from mesocore.evaluation.metrics import point_metrics
-from mesocore.nets.detector import load_detector
+from mesocore.nets.detector import load_detector, save_model
 from mesocore.nets.models import CHOSEN, build
 from mesocore.training import distributed, loop, schedule, trainer
 from mesocore.training.config import TrainConfig
@@ -111,6 +112,75 @@ def test_training_starts_from_another_run_and_says_from_which(run, faces, tmp_pa
     with pytest.raises(UserError, match="holds a meso4 for 64 px; .* meso4 for 128 px"):
         trainer.train(settings(faces, init=str(run), size=128), tmp_path / "larger")
     assert not (tmp_path / "larger").exists()
+
+
+def test_a_teacher_is_followed_and_named(run, faces, tmp_path):
+    """Two teachers that know one answer each: labels and images are the same for both students."""
+    means = {}
+    for answer in (-6.0, 6.0):
+        teacher, out = tmp_path / f"teacher{answer}", tmp_path / f"student{answer}"
+        shutil.copytree(run, teacher)
+        model = load_detector(run).model
+        with torch.no_grad():
+            model.classifier[-1].weight.zero_()
+            model.classifier[-1].bias.fill_(answer)
+        save_model(teacher, model, json.loads((run / "model.json").read_text()))
+        trainer.train(settings(faces, teacher=str(teacher), learning_rate=0.02), out)
+        student = load_detector(out)
+        means[answer] = student.logits(dataset.load(faces, "train").images).mean()
+        sha256 = load_detector(teacher).description["weights_sha256"]
+        assert student.description["config"]["teacher_sha256"] == sha256
+        assert np.isin(load_detector(run).trained_on, student.trained_on).all()
+    assert means[-6.0] < means[6.0] - 1
+    with pytest.raises(UserError, match="takes images of 64 px; training was asked for 128 px"):
+        trainer.train(settings(faces, teacher=str(run), size=128), tmp_path / "larger")
+    assert not (tmp_path / "larger").exists()
+
+
+def test_the_loss_with_a_teacher_and_two_views_is_as_written():
+    """By hand, for three logits; the second half of a batch are the other views."""
+    answers = torch.tensor([0.5, -1.0, 2.0])
+    labels = torch.tensor([1.0, 0.0, 1.0])
+    images = torch.arange(3.0)
+
+    def model(rows):
+        return answers[rows.long() % 3] + (rows >= 3) * 0.4
+
+    def teacher(rows):
+        return 2 * answers[rows.long() % 3]
+
+    cross = torch.nn.functional.binary_cross_entropy_with_logits
+    hard, soft = cross(answers, labels), cross(answers / 2, torch.sigmoid(answers))
+    objective = loop.Objective(_Called(model), teacher=_Called(teacher))
+    assert objective(images, labels) == pytest.approx((hard + 4 * soft) / 2)
+    assert [*objective.parameters()] == []  # the teacher's are not among those that learn
+    twice, both = torch.arange(6.0), labels.repeat(2)
+    apart = (torch.sigmoid(answers) - torch.sigmoid(answers + 0.4)).square().mean()
+    plain = loop.Objective(_Called(model))(twice, both)
+    consistent = loop.Objective(_Called(model), consistency=3.0)(twice, both)
+    assert consistent - plain == pytest.approx(3 * apart)
+
+
+class _Called(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x):
+        return self.function(x)
+
+
+def test_consistency_brings_two_views_of_an_image_together(faces, tmp_path):
+    gaps = []
+    for weight in (1e-6, 20.0):
+        out = tmp_path / str(weight)
+        config = settings(faces, consistency=weight, augment="flip+noise", epochs=3, dropout=0.0)
+        trainer.train(config, out)
+        images = dataset.load(faces, "train").images
+        views = [augment(images, "flip+noise", torch.Generator().manual_seed(k)) for k in range(2)]
+        one, other = (load_detector(out).probabilities(view) for view in views)
+        gaps.append(np.abs(one - other).mean())
+    assert gaps[1] < gaps[0]
 
 
 def test_a_run_records_its_parts_and_not_a_name_that_may_change(faces):
