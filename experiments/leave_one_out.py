@@ -35,7 +35,7 @@ from mesocore.training.ensembles import save_ensemble
 SIZE, IMAGES, MOST_EPOCHS = 128, 160_000, 60  # images are counted with repetitions
 PLAIN, POOLED = models.CHOSEN, f"{models.CHOSEN}+pooled"
 COMMON = {"model": POOLED, "size": SIZE, "batch_size": 64, "dropout": 0.2, "ema": 0.998,
-          "augment": "flip+jpeg+resize"}  # fmt: skip
+          "augment": "flip+jpeg+resize", "precision": "bf16", "channels_last": True}  # fmt: skip
 SETTINGS: dict[str, dict] = {  # `teacher`: the row whose seeds, as an ensemble, teach
     "mesonetplus": {"model": PLAIN},
     "pooled": {},

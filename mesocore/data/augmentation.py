@@ -15,6 +15,7 @@ from torchvision.transforms.v2 import functional
 from mesocore.core.errors import UserError
 from mesocore.core.images import encode_jpeg
 from mesocore.core.jpeg import decode
+from mesocore.data import batch_augmentation
 from mesocore.faces import self_blending
 
 CHANCE = 0.5  # of each augmentation, for each image
@@ -109,7 +110,8 @@ def augment(
 
     What happens depends on the generator's state alone, and torch's own random state is left as it
     was: dropout does not change when an augmentation is added. `images` may be the part `own` of a
-    batch of `batch` images; then what happens to them is what would happen in the whole batch.
+    batch of `batch` images; then what happens to them is what would happen in the whole batch. A
+    whole batch on a GPU stays there (batch_augmentation.py), unless colours are to change.
     """
     names = parse(augmentations)
     images, batch = images.clone(), len(images) if batch is None else batch
@@ -119,6 +121,9 @@ def augment(
     others = [name for name in names if name != FLIP]
     if not others:
         return images
+    alone = own in (slice(None), slice(0, None, 1))
+    if images.is_cuda and alone and set(others) <= set(batch_augmentation.BATCHED):
+        return batch_augmentation.augment(images, others, CHANCE, generator)
     seeds = torch.randint(2**62, (batch,), generator=generator)[own]  # one an image
     device, images = images.device, images.cpu()  # a GPU's random state is dropout's alone
     with torch.random.fork_rng(devices=[]):

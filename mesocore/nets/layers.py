@@ -190,7 +190,9 @@ class HighPass(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         edges = functional.pad(x, (1, 1, 1, 1), mode="replicate")
-        return torch.cat([x, functional.conv2d(edges, self.kernel, groups=3)], dim=1)
+        with torch.autocast(x.device.type, enabled=False):  # bf16 would round what is left over
+            residuals = functional.conv2d(edges, self.kernel, groups=3)
+        return torch.cat([x, residuals], dim=1)
 
 
 class BlurPool(nn.Module):
