@@ -99,6 +99,25 @@ def self_blended(
     return images
 
 
+def cropped(
+    images: Tensor,
+    side: int,
+    generator: torch.Generator,
+    batch: int | None = None,
+    own: slice = slice(None),
+) -> Tensor:
+    """uint8 `(N, 3, S, S)` -> `(N, 3, side, side)`: a square of each, anywhere in it.
+
+    Where depends on the generator's state alone; `batch` and `own` as in `augment`.
+    """
+    batch = len(images) if batch is None else batch
+    room = images.shape[-1] - side + 1
+    corners = torch.randint(room, (batch, 2), generator=generator)[own].tolist()
+    parts = [image[:, y : y + side, x : x + side]
+             for image, (y, x) in zip(images, corners, strict=True)]  # fmt: skip
+    return torch.stack(parts) if parts else images[..., :side, :side]
+
+
 def augment(
     images: Tensor,
     augmentations: str,

@@ -20,7 +20,7 @@ from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.data import cache
 from mesocore.data.assembled_set import AssembledSet
-from mesocore.data.augmentation import augment, self_blended
+from mesocore.data.augmentation import augment, cropped, self_blended
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def batches(
     share: tuple[int, int] = (0, 1),
     self_blend: float = 0.0,
     views: int = 1,
+    crop: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
 
@@ -89,7 +90,8 @@ def batches(
     images k, k + n, k + 2n, ..., which together with those of the other k are the batch of (0, 1).
     To a batch `pairs(B, self_blend)` photographs are added, and as many self-blends of these, as
     fakes (faces/self_blending.py). Of each batch come `views` in one: all its images
-    augmented, then all once more, otherwise.
+    augmented, then all once more, otherwise. With `crop` each image is cut to a square of so many
+    pixels first, anywhere in it.
     """
     first, step = share
     own = slice(first, None, step)
@@ -101,6 +103,8 @@ def batches(
         rows = torch.cat([rows, added, added])
         mine = rows[own].to(data.images.device)
         images = self_blended(data.images[mine], blended, generator, own)
+        if crop:
+            images = cropped(images, crop, generator, len(rows), own)
         labels = torch.where(blended[own].to(mine.device), 1, data.labels[mine]).float()
         seen = [augment(images, augmentations, generator, len(rows), own) for _ in range(views)]
         yield torch.cat(seen), labels.repeat(views)

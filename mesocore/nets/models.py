@@ -73,7 +73,12 @@ class InceptionBlock(nn.Module):
 
 
 class MesoNet(nn.Module):
-    """What both networks share: features at 1/32 of the resolution, then two dense layers."""
+    """What both networks share: features at 1/32 of the resolution, then two dense layers.
+
+    `one_size`: whether those layers need the features of images of one size.
+    """
+
+    one_size = True
 
     def __init__(self, features: nn.Sequential, size: int, keras: bool = True):
         super().__init__()
@@ -91,7 +96,7 @@ class MesoNet(nn.Module):
         (self if keras else self.classifier).apply(_keras_init)
 
     def forward(self, images: Tensor) -> Tensor:
-        if images.shape[-2:] != (self.size, self.size):
+        if self.one_size and images.shape[-2:] != (self.size, self.size):
             raise UserError(
                 f"the model was built for {self.size} px but got images of "
                 f"{images.shape[-1]} x {images.shape[-2]}; build it with that size, or resize"
@@ -179,6 +184,7 @@ class MesoNetPlus(MesoNet):
             blocks = [x for b in blocks for x in (b, attention(attend, b[0].out_channels))]
         features = nn.Sequential(*([HighPass()] if highpass else []), *blocks)
         super().__init__(features, size, keras=not inverted)
+        self.one_size = not everywhere
         if pooled:
             mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
             self.classifier = nn.Sequential(mean, nn.Dropout(0.2), nn.Linear(96, 1))
@@ -266,6 +272,14 @@ def build(name: str, size: int = 256) -> nn.Module:
         raise UserError(f"{name!r}: name each part once, and one kind of attention")
     options = [item for part in parts for item in NETWORK_PARTS[part].items()]
     return MesoNetPlus(size, **dict(options))
+
+
+def check_crop(name: str, size: int, crop: int) -> None:
+    """Raises `UserError` unless a model of that size can be trained on squares of `crop` pixels."""
+    if not {"pooled", "patches"} & set(full_name(name).split("+")):
+        raise UserError(f"crop: {name} takes images of one size; add pooled or patches to its name")
+    if check_size(crop) >= size:
+        raise UserError(f"crop: {crop} px are no part of images of {size} px; write less")
 
 
 def parameter_count(model: nn.Module) -> int:

@@ -56,6 +56,9 @@ class TrainConfig:
     self_blend: float = _setting(
         0.0, "pairs of a photograph and its self-blend to add, as a share of each batch", SHARE
     )
+    crop: int = _setting(
+        0, "train on a square of so many pixels of each image, anywhere; 0: on all of it", OR_NONE
+    )
     consistency: float = _setting(
         0.0,
         "weight of the squared difference of P(fake) between two views, augmented apart; 0: one",
@@ -80,7 +83,7 @@ class TrainConfig:
     def __post_init__(self):
         from mesocore.data import augmentation  # late, as the module says
         from mesocore.nets import pruning
-        from mesocore.nets.models import full_name
+        from mesocore.nets.models import check_crop, full_name
         from mesocore.training import schedule
 
         object.__setattr__(self, "model", full_name(self.model))  # the class is frozen
@@ -96,6 +99,8 @@ class TrainConfig:
         augmentation.parse(self.augment)
         schedule.check(self.schedule)
         pruning.check(self.prune, self.prune_method)
+        if self.crop:
+            check_crop(self.model, self.size, self.crop)
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise UserError(f"precision {self.precision!r} is unknown; choose one of: {known}")

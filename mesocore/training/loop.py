@@ -143,6 +143,7 @@ def _groups(
     batches = dataset.batches(
         data, config.batch_size, generator, config.augment, config.balanced_sampling,
         distributed.share(trainer.accelerator), config.self_blend, views,
+        config.crop,
     )  # fmt: skip
     count = math.ceil(len(data) / config.batch_size)
     if trainer.accelerator.is_main_process:
