@@ -76,7 +76,7 @@ def trained(row: str, job: Job, seed: int) -> Path:
 
 def check(committed: Path, settings: TrainConfig, job: Job) -> None:
     """Raises `UserError` if a committed run has other settings or was trained on other images."""
-    about = load_detector(committed).description["config"]
+    about = TrainConfig.defaults() | load_detector(committed).description["config"]
     wanted = asdict(settings) | {"manifest_sha256": job.data.manifest_sha256}
     if other := [k for k, v in wanted.items() if k != "data" and about[k] != v]:
         raise UserError(

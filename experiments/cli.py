@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from experiments import (
     ablation,
     augmentation,
+    combination,
     generalisation,
     keep,
     learning_curve,
@@ -44,6 +45,7 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         generalisation.GENERALISATION,
         leave_one_out.LEAVE_ONE_OUT,
         pruning.PRUNING,
+        combination.COMBINATION,
         robustness.ROBUSTNESS,
         errors.ERRORS,
         framing.FRAMING,

@@ -1,7 +1,8 @@
-"""Puts finished runs of `ablation` where they are committed: nobody has to train them again.
+"""Puts finished runs where they are committed: nobody has to train them again.
 
 Each SET/ROW-SEED, a folder in runs/ablation, becomes one in results/runs: the weights of its best
-epoch, its history and its description, without paths of this machine.
+epoch, its history and its description, without paths of this machine. So does
+combination/SET/ROW-SEED, a folder in runs/combination, as results/runs/SET/combination-ROW-SEED.
 """
 
 import shutil
@@ -18,10 +19,17 @@ from mesocore.nets.detector import DESCRIPTION, WEIGHTS
 from mesocore.nets.schemas import Description
 from mesocore.training.run_folder import HISTORY, history
 
+OTHER = "combination/"  # runs that are no row of `ablation`
+
 
 def keep(*names: str) -> None:
     for name in names:
-        _keep(runner.folder_of(f"ablation/{name}"), runtime.project_root() / "results/runs" / name)
+        if name.startswith(OTHER):
+            title, _, row = name.removeprefix(OTHER).partition("/")
+            run, out = name, f"{title}/{OTHER[:-1]}-{row}"
+        else:
+            run, out = f"ablation/{name}", name
+        _keep(runner.folder_of(run), runtime.project_root() / "results/runs" / out)
 
 
 def _keep(run: Path, out: Path) -> None:
@@ -35,7 +43,9 @@ def _keep(run: Path, out: Path) -> None:
         raise UserError(
             f"{run} has had {epochs} of its {about['config']['epochs']} epochs; finish it first"
         )
-    about["config"]["data"] = Path(about["config"]["data"]).name
+    for setting in ("data", "init"):
+        if about["config"][setting]:
+            about["config"][setting] = Path(about["config"][setting]).name
     out.mkdir(parents=True, exist_ok=True)
     for file in (WEIGHTS, HISTORY):
         shutil.copy(run / file, out / file)

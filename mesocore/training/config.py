@@ -4,7 +4,7 @@ The options of `mesocore train` are made from these fields (cli.py). Nothing her
 a setting is checked, so that `--help` answers at once.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING
 
 from mesocore.core.errors import UserError
@@ -104,6 +104,11 @@ class TrainConfig:
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise UserError(f"precision {self.precision!r} is unknown; choose one of: {known}")
+
+    @classmethod
+    def defaults(cls) -> dict:
+        """The settings that have one: what a run that is older than a setting was trained with."""
+        return {f.name: f.default for f in fields(cls) if f.default is not MISSING}
 
     def hook(self) -> "PruningHook":
         """What is done to the model before its first step, and undone before it is kept."""

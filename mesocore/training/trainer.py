@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import MISSING, asdict, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +76,7 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     # first: a mistake leaves no run
     model, settings["init_sha256"] = initial_model(config)
     teacher, settings["teacher_sha256"] = _teacher(config)
-    defaults = {f.name: f.default for f in fields(TrainConfig) if f.default is not MISSING}
-    defaults["teacher_sha256"] = None
+    defaults = TrainConfig.defaults() | {"teacher_sha256": None}
     seen = _seen(assembled, config)
     if accelerator.is_main_process:
         run_folder.check(out, settings, defaults, resume)

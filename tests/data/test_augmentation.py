@@ -4,15 +4,16 @@ import pytest
 import torch
 
 from mesocore.core.errors import UserError
-from mesocore.data.augmentation import NAMES, augment, parse
+from mesocore.data import batch_augmentation
+from mesocore.data.augmentation import NAMES, augment, cropped, parse, rescaled, saved
 
 
-def pictures(count: int = 40) -> torch.Tensor:
+def pictures(count: int = 40, grain: float = 0.2) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(count, 3, 8, 8, generator=generator)
     smooth = torch.nn.functional.interpolate(coarse, size=64, mode="bicubic").clamp(0, 1)
-    grain = torch.rand(count, 3, 64, 64, generator=generator)
-    return (255 * (0.8 * smooth + 0.2 * grain)).to(torch.uint8)
+    noise = torch.rand(count, 3, 64, 64, generator=generator)
+    return (255 * ((1 - grain) * smooth + grain * noise)).to(torch.uint8)
 
 
 def drawn(seed: int = 1) -> torch.Generator:
@@ -79,3 +80,50 @@ def test_names_are_joined():
         parse("flip+mixup")
     with pytest.raises(UserError, match="'True'"):  # as in a hand-written model.json
         parse(True)
+
+
+def test_a_crop_is_a_square_of_its_own_image_and_falls_everywhere():
+    images = torch.arange(64 * 64).reshape(1, 1, 64, 64).expand(300, 3, 64, 64).to(torch.int32)
+    crops = cropped(images, 16, drawn())
+    assert crops.shape == (300, 3, 16, 16)
+    y, x = crops[:, 0, 0, 0] // 64, crops[:, 0, 0, 0] % 64
+    assert torch.equal(crops[:, 0] - crops[:, 0, :1, :1], images[:, 0, :16, :16])
+    assert {int(y.min()), int(x.min())} == {0} and {int(y.max()), int(x.max())} == {48}
+    whole = cropped(images[:6], 16, drawn())
+    parts = [cropped(images[:6][k::2], 16, drawn(), 6, slice(k, None, 2)) for k in (0, 1)]
+    assert all(torch.equal(part, whole[k::2]) for k, part in enumerate(parts))
+
+
+@pytest.mark.parametrize("name", batch_augmentation.BATCHED)
+def test_a_whole_batch_is_changed_as_its_images_would_be(name):
+    images = pictures()
+    one, other = (batch_augmentation.augment(images.clone(), [name], 0.5, drawn(k)) for k in (1, 2))
+    assert one.shape == images.shape and one.dtype == torch.uint8
+    changed = (one != images).flatten(1).any(1)
+    assert 10 <= changed.sum() <= 30 and not torch.equal(one, other)
+    assert torch.equal(one, batch_augmentation.augment(images.clone(), [name], 0.5, drawn(1)))
+
+    def change(after):
+        changed = (after != images).flatten(1).any(1)
+        return (after.float() - images.float())[changed].abs().mean()
+
+    assert change(one) == pytest.approx(change(augment(images, name, drawn())), rel=0.25)
+
+
+@pytest.mark.parametrize("quality", [40, 75, 95])
+def test_jpeg_of_a_batch_is_libjpegs_up_to_rounding(quality):
+    images = pictures(6, grain=0.02)
+    found = batch_augmentation.through_jpeg(images.float(), torch.full((6,), quality))
+    expected = torch.stack([saved(image, quality) for image in images]).float()
+    apart = (found.round().clamp(0, 255) - expected).abs()
+    assert apart.mean() < 1 and (apart > 2).float().mean() < 0.1
+    assert (images.float() - expected).abs().mean() > 3 * apart.mean()
+
+
+def test_resizing_a_group_is_resizing_its_images(monkeypatch):
+    images = pictures(8)
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: torch.tensor([0.5]))  # to 48 of 64 px
+    found = batch_augmentation.resize(images.float(), drawn())
+    expected = torch.stack([rescaled(image, 0.75) for image in images]).float()
+    apart = (found.round() - expected).abs()
+    assert apart.max() <= 2 and apart.mean() < 0.5

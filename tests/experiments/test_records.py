@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from experiments import ablation, cli, generalisation, pruning, records
+from experiments import ablation, cli, combination, generalisation, pruning, records
 from experiments.runner import SEEDS, Experiment, Job
 from mesocore.core.runtime import project_root
 
@@ -57,8 +57,8 @@ def test_committed_runs_are_those_that_the_tables_know():
             titles |= {given.scale.title(word) for word in given.words}
     found = {run.relative_to(RESULTS / "runs").as_posix()
              for run in (RESULTS / "runs").glob("*/*") if run.name != "ensemble"}  # fmt: skip
-    known = {f"{title}/{row}-{seed}" for title in titles for row in ablation.ROWS
-             for seed in SEEDS}  # fmt: skip
+    rows = [*ablation.ROWS, *(f"combination-{row}" for row in combination.FINE_TUNED)]
+    known = {f"{title}/{row}-{seed}" for title in titles for row in rows for seed in SEEDS}
     assert generalisation.MODEL in ablation.ROWS
     assert found and found <= known
 

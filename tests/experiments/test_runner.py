@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments import ablation, cli, comparisons
+from experiments import ablation, cli, combination, comparisons, pruning
 from experiments.keep import keep
 from experiments.runner import Job
 from experiments.scale import REDUCED
@@ -43,6 +43,36 @@ def test_a_kept_run_is_what_others_start_from_and_names_no_folder_of_this_machin
     assert str(job.data.folder.parent) not in (kept / "model.json").read_text()
     reduced = ablation.trained("meso4", replace(job, scale=REDUCED), 0)
     assert reduced.parent.name == f"{job.data.name}-128"
+
+
+def test_a_kept_run_may_be_older_than_a_setting(job):
+    ablation.trained("meso4", job, 0)
+    keep(f"{job.data.name}/meso4-0")
+    path = runtime.project_root() / f"results/runs/{job.data.name}/meso4-0/model.json"
+    about = json.loads(path.read_text())
+    assert about["config"].pop("crop") == 0
+    path.write_text(json.dumps(about))
+    assert ablation.trained("meso4", job, 0) == path.parent
+
+
+def test_the_published_combination_is_read_beside_its_control_and_meso4(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(combination, "ATTENTION", "meso4+se")
+    monkeypatch.setattr(pruning, "EPOCHS", 1)
+    elsewhere = assembled_set(tmp_path / "elsewhere", per_class=8, seed=5)
+    combination.COMBINATION.run([job.folder], outside=[str(elsewhere)])
+    found = record(f"real/{job.data.name}-combination.json")
+    rows = found["rows"]
+    assert list(rows) == ["meso4", "attention", "dense", "pruned"] and found["baseline"] == "meso4"
+    assert all(row["outside"]["metrics"]["all"]["images"] == 16 for row in rows.values())
+    assert rows["pruned"]["model"]["prune"] == 0.2 and rows["dense"]["model"]["prune"] == 0
+    for row, zeros in (("pruned", 0.2), ("dense", 0.0), ("meso4", 0.0)):
+        assert rows[row]["sparsity"] == pytest.approx([zeros] * 3, abs=0.01), row
+    assert rows["pruned"]["model"]["init"] == "meso4+se-0"  # the run's name, and no folder
+    pruned = runtime.project_root() / f"runs/combination/{job.data.name}/pruned-1"
+    assert json.loads((pruned / "config.json").read_text())["seed"] == 1
+    keep(f"combination/{job.data.name}/pruned-1")
+    kept = runtime.project_root() / f"results/runs/{job.data.name}/combination-pruned-1"
+    assert combination.trained("pruned", job, 1) == kept
 
 
 def test_a_kept_run_of_other_settings_or_images_is_named(job, monkeypatch):

@@ -22,6 +22,7 @@ def train_in_float64(faces: Path, out: Path) -> None:
     config = TrainConfig(
         "meso4", str(faces), epochs=2, size=64, batch_size=7, learning_rate=1e-3, accumulate=2,
         dropout=0.0, augment="flip+jpeg+noise", clip_norm=1.0, ema=0.9, balanced_sampling=True,
+        consistency=0.5,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.Tensor, "float", torch.Tensor.double)

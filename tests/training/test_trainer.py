@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from mesocore.nets.models import CHOSEN, build
 from mesocore.training import distributed, loop, schedule, trainer
 from mesocore.training.config import TrainConfig
 from tests import victims
-from tests.factories import assembled_set
+from tests.factories import assembled_set, check_resume
 
 EPOCH_SECONDS = 0.5  # of a run here, roughly
 FILES = ["config.json", "history.csv", "last.safetensors", "model.safetensors", "model.json"]
@@ -32,8 +33,8 @@ def faces(tmp_path_factory) -> Path:
 
 
 def settings(faces: Path, **changes) -> TrainConfig:
-    values = {"epochs": 4, "size": 64, "batch_size": 8} | changes
-    return TrainConfig("meso4", str(faces), **values)
+    values = {"model": "meso4", "epochs": 4, "size": 64, "batch_size": 8} | changes
+    return TrainConfig(data=str(faces), **values)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +182,22 @@ def test_consistency_brings_two_views_of_an_image_together(faces, tmp_path):
         one, other = (load_detector(out).probabilities(view) for view in views)
         gaps.append(np.abs(one - other).mean())
     assert gaps[1] < gaps[0]
+
+
+def test_a_network_that_pools_learns_from_crops_and_judges_whole_images(faces, tmp_path):
+    config = settings(faces, model="meso4+inverted+pooled", size=128, crop=64, epochs=2)
+    trainer.train(config, tmp_path / "run")
+    found = load_detector(tmp_path / "run")
+    assert found.size == 128 and found.description["config"]["crop"] == 64
+    assert found.probabilities(dataset.load(faces, "val", 128).images).shape == (16,)
+    check_resume(config, tmp_path / "run", tmp_path / "parts", 1)
+    for wrong, message in (
+        ({"model": "meso4"}, "meso4 takes images of one size; add pooled or patches"),
+        ({"crop": 128}, "crop: 128 px are no part of images of 128 px"),
+        ({"crop": 70}, "size 70 does not work"),
+    ):
+        with pytest.raises(UserError, match=message):
+            replace(config, **wrong)
 
 
 def test_a_run_records_its_parts_and_not_a_name_that_may_change(faces):
