@@ -28,6 +28,8 @@ COMMANDS = {  # path below results/ -> command
     "data/openforensics --reduced",
     "real/openforensics-24-epochs-ablation.json": "python -m experiments ablation "
     "data/openforensics --epochs 24 --outside data/openforensics-validation",
+    "real/openforensics-24-epochs-combination.json": "python -m experiments combination "
+    "data/openforensics --epochs 24 --outside data/openforensics-validation",
     "real/openforensics-audit.json": "mesocore audit data/openforensics "
     "--json results/real/openforensics-audit.json",
     "real/openforensics-augmentation.json": "python -m experiments augmentation data/openforensics",

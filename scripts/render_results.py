@@ -7,6 +7,7 @@ from pathlib import Path
 
 import framing_tables
 import gap_tables
+import pruning_tables
 
 from experiments.records import COMMANDS
 from mesocore.core.bootstrap import shown
@@ -18,8 +19,6 @@ METRICS = {
     "balanced_accuracy": "balanced accuracy",
     "tpr_at_1_fpr": "TPR at 1 % FPR",
 }
-PRUNED = ("before", "dense", "global-0.2", "global-0.5", "global-0.8", "global-0.9",
-          "structured-0.5", "structured-0.8")  # fmt: skip
 KINDS = "generalisation"  # the record of one forgery against the others
 GAP = ("folders", "distances", "mates", "shift", "sharpness")
 FRAMING = ("sizes", "models", "alarms")
@@ -124,26 +123,9 @@ def _ablation_row(name: str, row: dict, path: Path) -> list[str]:
             _difference(row["against"]), _link(path)]  # fmt: skip
 
 
-def pruning(results: Path) -> str:
-    """What pruning leaves of both networks, against a control that was trained as long."""
-    lines = []
-    for path in sorted((results / "real").glob("openforensics-128-pruning-*.json")):
-        rows, model = (
-            json.loads(path.read_text(encoding="utf-8"))["rows"],
-            path.stem.rpartition("-")[2],
-        )
-        lines += [_pruning_row(f"{model}, {name}", rows[name], path) for name in PRUNED]
-    header = ["network and pruning", "parameters", "zeros", "own split: ROC AUC",
-              "minus the control's", "bytes, gzip", "64 images, ms", "file"]  # fmt: skip
-    return _markdown(header, lines)
-
-
-def _pruning_row(name: str, row: dict, path: Path) -> list[str]:
-    zeros, milliseconds = sum(row["sparsity"]) / len(row["sparsity"]), row.get("latency_ms")
-    return [name, f"{row['parameters']:,}", f"{zeros:.1%}",
-            _interval(row["metrics"]["all"]["roc_auc"]),
-            _difference(row["against"]), f"{row['bytes']['gzip']:,}",
-            f"{milliseconds:.0f}" if milliseconds else "", _link(path)]  # fmt: skip
+def pruning(name: str, results: Path) -> str:
+    """One of the tables of pruning_tables.py."""
+    return _markdown(*getattr(pruning_tables, name)(results))
 
 
 def scale(results: Path) -> str:
@@ -211,7 +193,8 @@ def _mean(values: list[float]) -> float:
 
 
 TABLES = {"README.md": {"headline": headline},
-          "RESULTS.md": {"results": table, "ablation": ablation, "pruning": pruning,
+          "RESULTS.md": {"results": table, "ablation": ablation,
+                         **{name: partial(pruning, name) for name in ("pruning", "combination")},
                          "generalisation": generalisation, "small": small, "commands": commands,
                          **{f"gap, {name}": partial(gap, name) for name in GAP},
                          **{f"framing, {name}": partial(framing, name) for name in FRAMING}},

@@ -397,6 +397,7 @@ KINDS = (
     ("real/generalisation.json", Generalisation),
     ("real/*-ablation.json", Comparison),
     ("real/*-pruning-*.json", Comparison),
+    ("real/*-combination.json", Comparison),
     ("real/*-resolution.json", Comparison),
     ("real/*-transfer.json", Comparison),
     ("real/*-audit.json", Audit),
