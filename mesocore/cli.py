@@ -239,9 +239,7 @@ def evaluate(
     json_file: options.Record = None,
     card_file: options.Card = None,
     fake_class: options.FakeClass = None,
-    robustness: Annotated[
-        bool, typer.Option("--robustness", help="measure it on degraded images as well")
-    ] = False,
+    robustness: options.Robustness = False,
 ) -> None:
     """Measure a model, each metric with a 95 % interval; of several seeds the mean.
 
@@ -275,8 +273,9 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
     fake_class: options.FakeClass = None,
+    no_crop: options.NoCrop = False,
 ) -> None:
-    """Call images of faces real or fake, one line per file.
+    """Call each face in images real, fake or unsure, one line a face.
 
     Exit status: 0 all were judged, 1 some could not be, and those of mesocore --help.
     """
@@ -287,7 +286,7 @@ def predict(
     from mesocore.nets.detector import load_detector
 
     setup()
-    verdicts = prediction.predict(load_detector(run, fake_class), paths)
+    verdicts = prediction.predict(load_detector(run, fake_class), paths, not no_crop)
     failed = prediction.show(verdicts, "json" if as_json else "csv" if as_csv else "text")
     raise typer.Exit(1 if failed else 0)
 

@@ -73,6 +73,12 @@ Record = path("--json", "write what was found here; - is stdout")
 FaceMargin = number(
     "--face-margin", "cut the largest face out, so many times its side", Range(float, 0.5, 5)
 )
+NoCrop = Annotated[
+    bool, typer.Option("--no-crop", help="judge each picture as a whole; look for no faces")
+]
+Robustness = Annotated[
+    bool, typer.Option("--robustness", help="measure it on degraded images as well")
+]
 FakeClass = number("--fake-class", "Keras weights: the fake class (default: 0)", Range(int, 0, 1))
 
 

@@ -40,7 +40,12 @@ NO_NUMBERS = (
     str(2**63),
     "9" * 999,
 )
-FINITE = {"--learning-rate", "--weight-decay", "--clip-norm"}  # of which a large number is one
+FINITE = {
+    "--consistency",
+    "--learning-rate",
+    "--weight-decay",
+    "--clip-norm",
+}  # of which a large number is one
 
 
 def refused(work: Path, command: str, option: str, value: str) -> str:

@@ -1,4 +1,4 @@
-"""Images to verdicts: one answer per image, a bad image answered as such, the rest going on."""
+"""Images to verdicts: an answer to each face, a bad image answered as such, the rest going on."""
 
 import csv
 import glob
@@ -6,11 +6,12 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 
 from mesocore.core.errors import BadImage
 from mesocore.core.files import printable, to_json, walk
@@ -23,12 +24,20 @@ NO_SCORE = "the detector gives no finite score; its weights cannot be used"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One file's answer: P(fake) and what the detector makes of it, or an error.
+    """The answer to one face, or to one picture as a whole: P(fake) and a verdict, or an error.
 
     `verdict` is "real" below `real_below`, "fake" from `fake_from`, "unsure" between the two.
+    `face` counts the faces of a picture from 1, the largest first; `left`, `top`, `right`, `bottom`
+    are the square that was judged, in pixels of the picture as it is shown (turned as its EXIF
+    says). Both are None for a whole picture.
     """
 
     path: str
+    face: int | None = None
+    left: int | None = None
+    top: int | None = None
+    right: int | None = None
+    bottom: int | None = None
     probability_fake: float | None = None
     verdict: str | None = None
     real_below: float | None = None
@@ -41,6 +50,8 @@ class Verdict:
 
     def __str__(self) -> str:
         path = printable(self.path)
+        if self.face is not None:
+            path += f", face {self.face} at {self.left},{self.top} to {self.right},{self.bottom}"
         if self.error:
             return f"{path}: error: {self.error}"
         limits = f"threshold {self.fake_from:.3f}"
@@ -84,52 +95,77 @@ def _expanded(path: str) -> list[tuple[str, str | None]]:
     return inside or [(path, "no image in this folder")]
 
 
-def predict(detector: Detector, paths: Sequence[str]) -> Iterator[Verdict]:
+def predict(detector: Detector, paths: Sequence[str], crop: bool = True) -> Iterator[Verdict]:
     """A `Verdict` for every file behind `paths`, in order, `BATCH` images in memory at a time.
 
-    Each image goes through the detector's own preparation, so what is evaluated is what was learnt.
-    Every image is taken to show one face that fills most of it.
+    A detector that learnt from faces that were cut out judges each face of a picture by itself, cut
+    out in the same way, and no picture without a face; one that would have to be enlarged more than
+    twice is too small to judge. Every other detector, and every one without `crop`, takes a picture
+    to show one face that fills most of it. Each image goes through the detector's own preparation,
+    so what is judged is what was learnt.
     """
-    items = find_images(paths)
-    for start in range(0, len(items), BATCH):
-        yield from _predict_batch(detector, items[start : start + BATCH])
+    waiting: list[_Judged] = []
+    for path, error in find_images(paths):
+        waiting += _opened(detector, path, error, crop)
+        while len(waiting) >= BATCH:
+            yield from _answers(detector, waiting[:BATCH])
+            waiting = waiting[BATCH:]
+    yield from _answers(detector, waiting)
 
 
-def _predict_batch(detector: Detector, items: list[tuple[str, str | None]]) -> list[Verdict]:
-    margin, errors = detector.preparation.margin, {}
-    arrays: dict[int, np.ndarray] = {}
-    for index, (path, error) in enumerate(items):
-        try:
-            if error:
-                raise BadImage(error)
-            image = open_rgb(path)
-            if margin is not None:
-                from mesocore.faces.face_finder import crop_to_face  # late: OpenCV is slow to load
+_Judged = tuple[Verdict, np.ndarray | None]  # with the image if it can be judged, uint8 (3, S, S)
 
-                image = crop_to_face(image, margin)
-            arrays[index] = prepared_array(image, detector.preparation)
-        except BadImage as bad:
-            errors[index] = str(bad)
-    probabilities = {}
+
+def _opened(detector: Detector, path: str, error: str | None, crop: bool) -> list[_Judged]:
+    """What is to be judged of a file; or its error."""
+    asked, margin = Verdict(path), detector.preparation.margin
+    try:
+        if error:
+            raise BadImage(error)
+        image = open_rgb(path)
+        if margin is None or not crop:
+            return [(asked, prepared_array(image, detector.preparation))]
+        from mesocore.faces.face_finder import face_squares  # late: OpenCV is slow to load
+
+        squares = face_squares(image, margin)
+    except BadImage as bad:
+        return [(replace(asked, error=str(bad)), None)]
+    return [_cut_out(detector, asked, image, number, square)
+            for number, square in enumerate(squares, start=1)]  # fmt: skip
+
+
+def _cut_out(
+    detector: Detector,
+    asked: Verdict,
+    image: Image.Image,
+    number: int,
+    square: tuple[int, int, int, int],
+) -> _Judged:
+    left, top, right, bottom = square
+    asked = replace(asked, face=number, left=left, top=top, right=right, bottom=bottom)
+    if 2 * (right - left) < detector.size:
+        small = f"too small to judge: {right - left} pixels, and {detector.size} are looked at"
+        return replace(asked, error=small), None
+    return asked, prepared_array(image.crop(square), detector.preparation)
+
+
+def _answers(detector: Detector, asked: Sequence[_Judged]) -> list[Verdict]:
+    arrays = [array for _, array in asked if array is not None]
+    scores = iter(())
     if arrays:
-        images = torch.from_numpy(np.stack(list(arrays.values())))  # (B, 3, S, S)
-        found = logits(detector.model, resize(images, detector.size))
-        scores = to_probability(found, detector.temperature)
-        probabilities = dict(zip(arrays, scores.tolist(), strict=True))
-        errors |= {
-            index: NO_SCORE for index, logit in zip(arrays, found, strict=True)
-            if not np.isfinite(logit)
-        }  # fmt: skip
-    return [
-        Verdict(path, error=errors[index])
-        if index in errors
-        else _verdict(detector, path, probabilities[index])
-        for index, (path, _) in enumerate(items)
-    ]
+        images = torch.from_numpy(np.stack(arrays))  # (B, 3, S, S)
+        scores = iter(logits(detector.model, resize(images, detector.size)))
+    return [verdict if array is None else _judged(detector, verdict, next(scores))
+            for verdict, array in asked]  # fmt: skip
 
 
-def _verdict(detector: Detector, path: str, probability: float) -> Verdict:
-    return Verdict(path, probability, detector.verdict(probability), *detector.band)
+def _judged(detector: Detector, asked: Verdict, logit: float) -> Verdict:
+    if not np.isfinite(logit):
+        return replace(asked, error=NO_SCORE)
+    probability = float(to_probability(logit, detector.temperature))
+    low, high = detector.band
+    return replace(asked, probability_fake=probability, verdict=detector.verdict(probability),
+                   real_below=low, fake_from=high)  # fmt: skip
 
 
 def show(verdicts: Iterable[Verdict], form: str) -> int:

@@ -19,6 +19,7 @@ from mesocore.core.errors import BadImage
 WEIGHTS = Path(__file__).with_name("weights") / "yunet-2023mar.onnx"
 LONGEST = 640  # pixels; a longer side is scaled down to it
 LEAST_SCORE = 0.7
+Square = tuple[int, int, int, int]  # left, top, right, bottom
 _OVERLAP = 0.3  # of two boxes, from which only the better one is kept
 _kept = threading.local()  # a detector of OpenCV serves one thread
 _quiet = threading.Lock()  # OpenCV's log level is one for all threads
@@ -69,16 +70,27 @@ def crop_to_face(image: Image.Image, margin: float) -> Image.Image:
     return image.crop(face_square(image, margin))
 
 
-def face_square(image: Image.Image, margin: float) -> tuple[int, int, int, int]:
+def face_square(image: Image.Image, margin: float) -> Square:
     """Left, top, right and bottom of `crop_to_face`."""
+    return face_squares(image, margin)[0]
+
+
+def face_squares(image: Image.Image, margin: float) -> list[Square]:
+    """The squares about all faces of an RGB image, that of the largest first.
+
+    Raises `BadImage` if no face is found.
+    """
     faces = find_faces(np.asarray(image))
     if not faces:
         raise BadImage("no face was found")
-    face = faces[0]
-    side = max(1, min(round(margin * face.side), *image.size))
+    return [_square(face, image.size, margin) for face in faces]
+
+
+def _square(face: FoundFace, size: tuple[int, int], margin: float) -> Square:
+    side = max(1, min(round(margin * face.side), *size))
     centre = face.left + face.width / 2, face.top + face.height / 2
     left, top = (round(min(max(0, middle - side / 2), length - side))
-                 for middle, length in zip(centre, image.size, strict=True))  # fmt: skip
+                 for middle, length in zip(centre, size, strict=True))  # fmt: skip
     return left, top, left + side, top + side
 
 

@@ -13,10 +13,11 @@ import pytest
 import torch
 from PIL import Image
 
-from mesocore.core.errors import UserError
+from mesocore.core.errors import BadImage, UserError
 from mesocore.core.images import Preparation, to_array
+from mesocore.evaluation import prediction
 from mesocore.evaluation.prediction import Verdict, find_images, predict, show
-from mesocore.faces import render
+from mesocore.faces import face_finder, render
 from mesocore.nets.detector import Detector
 from tests.conftest import picture
 from tests.factories import write_images
@@ -77,6 +78,60 @@ def test_a_detector_of_cut_out_faces_cuts_them_out_itself(detector, tmp_path):
     assert wide.probability_fake == pytest.approx(tight.probability_fake, abs=0.05)
     assert next(predict(detector, [str(tmp_path / "wide.png")])).probability_fake > 0.9
     assert none.error == "no face was found"
+    assert (wide.face, none.face) == (1, None)
+    assert abs(wide.left + wide.right - 2 * 284) < 40 and abs(wide.top + wide.bottom - 428) < 40
+
+
+def test_each_face_of_a_picture_is_judged_where_it_is(detector, tmp_path):
+    """Two faces, one lit: by a detector of brightness they differ."""
+    dark, light = (render([seed], 128)[0][0].permute(1, 2, 0).numpy() for seed in (3, 4))
+    sheet = np.full((200, 500, 3), 128, np.uint8)
+    sheet[30:158, 40:168] = dark // 3
+    sheet[30:158, 320:448] = 255 - (255 - light) // 3
+    Image.fromarray(sheet).save(tmp_path / "two.png")
+    turned = Image.fromarray(sheet).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown turned by a quarter, upright again
+    turned.save(tmp_path / "turned.png", exif=exif)
+    Image.fromarray(sheet).resize((100, 40)).save(tmp_path / "tiny.png")
+    cutting = replace(detector, preparation=Preparation(size=64, margin=1.0))
+    found = list(predict(cutting, [str(tmp_path / "two.png")]))
+    assert [v.face for v in found] == [1, 2] and {v.path for v in found} == {found[0].path}
+    by_place = sorted(found, key=lambda v: v.left)
+    assert [v.verdict for v in by_place] == ["real", "fake"]
+    assert by_place[0].right < 250 < by_place[1].left
+    assert f", face 1 at {found[0].left},{found[0].top} to " in str(found[0])
+    shown = list(predict(cutting, [str(tmp_path / "turned.png")]))
+    assert [(v.left, v.verdict) for v in shown] == [(v.left, v.verdict) for v in found]
+    small = list(predict(cutting, [str(tmp_path / "tiny.png")]))
+    assert small and all(v.verdict is None for v in small)
+    assert small[0].error.startswith(("too small to judge: ", "no face was found"))
+    (whole,) = predict(cutting, [str(tmp_path / "two.png")], crop=False)
+    assert whole.face is None and whole.left is None and whole.verdict is not None
+
+
+def test_faces_fill_batches_and_keep_their_order(detector, tmp_path, monkeypatch):
+    monkeypatch.setattr(prediction, "BATCH", 3)
+    squares = {40: 0, 80: 4, 120: 1, 160: 2}  # faces by the grey level of the picture
+    for grey in squares:
+        save(tmp_path / f"{grey:03d}.png", grey)
+    cut = (0, 0, 64, 64)
+
+    def faces(image, margin):
+        count = squares[image.getpixel((0, 0))[0]]
+        if not count:
+            raise BadImage("no face was found")
+        return [cut] * count
+
+    monkeypatch.setattr(face_finder, "face_squares", faces)
+    cutting = replace(detector, preparation=Preparation(size=64, margin=1.0))
+    found = list(predict(cutting, [str(tmp_path)]))
+    names = [os.path.basename(v.path)[:3] for v in found]
+    assert names == ["040", *["080"] * 4, "120", "160", "160"]
+    assert [v.face for v in found] == [None, 1, 2, 3, 4, 1, 1, 2]
+    expected = [detector.probabilities(torch.full((1, 3, 64, 64), int(name), dtype=torch.uint8))[0]
+                for name in names[1:]]  # fmt: skip
+    assert [v.probability_fake for v in found[1:]] == pytest.approx(expected, abs=0.02)
 
 
 def test_a_bad_image_is_answered_and_the_rest_go_on(detector, tmp_path):
