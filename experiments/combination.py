@@ -2,8 +2,8 @@
 
 Against Meso-4, trained as long: `attention`, the network before pruning; `pruned`, its runs
 fine-tuned without the smallest 20 % of all weights (global, unstructured); `dense`, the control,
-fine-tuned for as many epochs without a mask. The attention is ECA, the cheapest kind; on validation
-no other in inverted residuals is better by more than seeds differ (`ablation --reduced`).
+fine-tuned for as many epochs without a mask. The attention is ECA, the cheapest kind, as in chapter
+3.
 
 Runs of `ablation` at this scale are what is pruned; fine-tuned ones are kept in
 runs/combination/SET. What `keep` has put into results/runs is not trained again. Epoch, temperature

@@ -213,16 +213,24 @@ def one_model(detectors: Sequence[Detector]) -> dict:
     """
     if not detectors:
         raise UserError("no run is given; name one")
-    # folders may have moved (manifest_sha256 says which set it is), and each seed may have been
-    # pretrained with that seed
-    own = dict.fromkeys(("seed", "data", "init", "init_sha256", "teacher", "teacher_sha256"))
     configs = [d.description["config"] for d in detectors]
     for config in configs[1:]:
-        if config | own != configs[0] | own:
+        if _recipe(config) != _recipe(configs[0]):
             raise UserError("the runs differ in more than their seed; use each by itself")
     if len({config.get("seed") for config in configs}) < len(configs):
         raise UserError("two of the runs have the same seed; name each run once")
     return detectors[0].description
+
+
+def _recipe(config: dict) -> dict:
+    """The settings that are on: a run that is older than one of them has it off.
+
+    Folders may have moved (manifest_sha256 says which set it is), and each seed may have been
+    pretrained, or taught, with that seed.
+    """
+    on = {name: value for name, value in config.items() if value}
+    on |= dict.fromkeys(set(on) & {"init", "init_sha256", "teacher", "teacher_sha256"})
+    return {name: value for name, value in on.items() if name not in ("seed", "data")}
 
 
 def _verdict_lines(record: Evaluation) -> list[str]:

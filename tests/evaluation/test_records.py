@@ -2,6 +2,7 @@
 outside, on every image of another set or folder."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from torch import Tensor, nn
@@ -41,6 +42,24 @@ def test_runs_that_do_not_belong_together_are_named(rows):
     mixed = {"meso4": [found["meso4"][0], found["meso4+eca"][1]]}
     with pytest.raises(UserError, match="differ in more than their seed"):
         records.compare(mixed, faces, baseline="meso4")
+
+
+def test_a_run_that_is_older_than_a_setting_belongs_to_those_that_leave_it_off(rows):
+    faces, found = rows
+    old, new = found["meso4"]
+
+    def with_config(**changes):
+        about = new.description | {"config": new.description["config"] | changes}
+        return replace(new, description=about)
+
+    older = {k: v for k, v in old.description["config"].items() if k not in ("crop", "teacher")}
+    old = replace(old, description=old.description | {"config": older})
+    assert records.one_model([old, with_config()]) == old.description
+    pupils = [with_config(seed=seed, teacher=f"taught-{seed}") for seed in (0, 1)]
+    assert records.one_model(pupils) == pupils[0].description
+    for other in ({"crop": 64}, {"teacher": "a"}):
+        with pytest.raises(UserError, match="differ in more than their seed"):
+            records.one_model([old, with_config(**other)])
 
 
 class Sharpness(nn.Module):
