@@ -16,7 +16,7 @@ from PIL import Image
 from mesocore.core.errors import BadImage
 from mesocore.core.files import printable, to_json, walk
 from mesocore.core.images import open_rgb, prepared_array, resize
-from mesocore.nets.detector import Detector, logits, to_probability
+from mesocore.nets.detector import Detector, to_probability
 
 BATCH = 32
 NO_SCORE = "the detector gives no finite score; its weights cannot be used"
@@ -104,13 +104,13 @@ def predict(detector: Detector, paths: Sequence[str], crop: bool = True) -> Iter
     to show one face that fills most of it. Each image goes through the detector's own preparation,
     so what is judged is what was learnt.
     """
-    waiting: list[_Judged] = []
-    for path, error in find_images(paths):
+    items, waiting = find_images(paths), list[_Judged]()
+    for path, error in items:
         waiting += _opened(detector, path, error, crop)
         while len(waiting) >= BATCH:
-            yield from _answers(detector, waiting[:BATCH])
+            yield from _answers(detector, waiting[:BATCH], len(items))
             waiting = waiting[BATCH:]
-    yield from _answers(detector, waiting)
+    yield from _answers(detector, waiting, len(items))
 
 
 _Judged = tuple[Verdict, np.ndarray | None]  # with the image if it can be judged, uint8 (3, S, S)
@@ -149,12 +149,12 @@ def _cut_out(
     return asked, prepared_array(image.crop(square), detector.preparation)
 
 
-def _answers(detector: Detector, asked: Sequence[_Judged]) -> list[Verdict]:
+def _answers(detector: Detector, asked: Sequence[_Judged], files: int) -> list[Verdict]:
     arrays = [array for _, array in asked if array is not None]
     scores = iter(())
     if arrays:
         images = torch.from_numpy(np.stack(arrays))  # (B, 3, S, S)
-        scores = iter(logits(detector.model, resize(images, detector.size)))
+        scores = iter(detector.scores(resize(images, detector.size), expected=files))
     return [verdict if array is None else _judged(detector, verdict, next(scores))
             for verdict, array in asked]  # fmt: skip
 

@@ -7,6 +7,7 @@ __all__ = ["Detector", "build", "load_detector", "logits", "parameter_count"]
 __getattr__, __dir__ = exports(
     __name__,
     detector=["Detector", "load_detector", "logits"],
+    engine=[],
     keras_weights=[],
     layers=[],
     models=["build", "parameter_count"],

@@ -20,6 +20,8 @@ from mesocore.core.errors import UserError, one_line
 from mesocore.core.files import sha256_file, write_bytes, write_json
 from mesocore.core.images import Preparation
 from mesocore.core.schemas import read_array, read_json
+from mesocore.nets import engine
+from mesocore.nets.engine import Engine
 from mesocore.nets.models import build
 from mesocore.nets.schemas import ABOVE_ALL, Description
 from mesocore.nets.weights import check_weights, load_weights
@@ -54,6 +56,7 @@ class Detector:
     description: dict = field(default_factory=dict)
     trained_on: np.ndarray | None = None
     band: tuple[float, float] | None = None
+    _engine: Engine | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         # the least threshold above a score of 1 calls nothing fake
@@ -73,7 +76,20 @@ class Detector:
 
         Raises `UserError` if one is not finite.
         """
-        return check_scores(logits(self.model, images, batch))
+        return check_scores(self.scores(images, batch))
+
+    def scores(self, images: Tensor, batch: int = 64, expected: int = 0) -> np.ndarray:
+        """As `logits`, what is not finite too. `expected`: how many images there are in all.
+
+        Many are left to OpenVINO, where it is installed (nets/engine.py).
+        """
+        count, side = max(expected, len(images)), images.shape[-1]
+        if not (engine.pays(self.model, count, side) and engine.installed()):
+            return logits(self.model, images, batch)
+        if self._engine is None or self._engine.fingerprint != engine.fingerprint(self.model):
+            self._engine = Engine(self.model, side)
+        parts = [self._engine.logits(part) for part in images.split(_fitting(batch, side))]
+        return np.concatenate(parts).astype(np.float64)
 
     def verdict(self, probability: float) -> str:
         """Which of "real", "fake" and "unsure" a P(fake) is."""
@@ -111,11 +127,16 @@ def logits(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
     is returned as it is.
     """
     model.eval()
-    batch = max(1, batch * 256**2 // max(images.shape[-1], 256) ** 2)  # or memory would grow
+    batch = _fitting(batch, images.shape[-1])
     device = next(model.parameters(), images).device
     with torch.inference_mode():
         parts = [model(part.to(device)).cpu() for part in images.split(batch)]
     return torch.cat(parts).double().numpy()
+
+
+def _fitting(batch: int, side: int) -> int:
+    """Fewer images of more than 256 px, or memory would grow."""
+    return max(1, batch * 256**2 // max(side, 256) ** 2)
 
 
 def to_probability(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:

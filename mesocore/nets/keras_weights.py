@@ -23,10 +23,10 @@ from torch import nn
 
 from mesocore.core.errors import UserError, one_line
 from mesocore.core.images import Preparation
-from mesocore.nets import keras_files
 from mesocore.nets.inputs import LARGEST, SMALLEST
-from mesocore.nets.keras_activations import LAYERS, activation, number, output_units, put_in
-from mesocore.nets.keras_files import BRANCH, WITH_WEIGHTS, Layer
+from mesocore.nets.keras import files
+from mesocore.nets.keras.activations import LAYERS, activation, number, output_units, put_in
+from mesocore.nets.keras.files import BRANCH, WITH_WEIGHTS, Layer
 from mesocore.nets.models import InceptionBlock, MesoNet, build
 
 # How the published figures were computed: the whole image squashed to 256 px, nearest neighbour.
@@ -68,7 +68,7 @@ def load_keras(path: str | Path, fake_class: int = 0) -> MesoNet:
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     try:
-        layers, whole = keras_files.read_layers(path)
+        layers, whole = files.read_layers(path)
         model = _whole_model(layers) if whole else _weights_alone(layers)
     except UserError as reason:
         raise UserError(f"{path} {one_line(reason)}") from None
@@ -245,7 +245,7 @@ def _copy(layer: Layer, module: nn.Module, units: int | None = None) -> None:
             target.data.fill_(float(name == "gamma"))
             continue
         *inputs, outputs = ours[name].shape
-        array = keras_files.read(layer, name, (*inputs, units or outputs))
+        array = files.read(layer, name, (*inputs, units or outputs))
         if units == 2:
             array = array[..., 1:] - array[..., :1]
         array = array.transpose(FROM_KERAS.get(array.ndim, (0,)))

@@ -21,8 +21,8 @@ from safetensors.torch import load_file, save
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_json
 from mesocore.evaluation import metrics
-from mesocore.nets import hdf5
 from mesocore.nets.detector import Detector, load_detector, save_model, save_trained_on
+from mesocore.nets.keras import hdf5
 from mesocore.nets.keras_weights import load_keras
 from mesocore.nets.models import build
 from mesocore.training import trainer

@@ -29,7 +29,7 @@ DEEPEST = 16  # groups within groups; Keras needs five
 SECONDS = 15  # for what takes half a second
 MEMORY = 512 << 20  # bytes, beside what the process has at its start
 ATTRIBUTES = ("model_config", "layer_names", "name")  # all that is read of a group's
-START = "from mesocore.nets import hdf5; hdf5.serve()"  # what the process runs
+START = "from mesocore.nets.keras import hdf5; hdf5.serve()"  # what the process runs
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _REFUSED = 3  # the exit status with a reason
 

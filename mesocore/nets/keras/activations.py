@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import nn
 
 from mesocore.core.errors import UserError
-from mesocore.nets.keras_files import Layer, snake_case
+from mesocore.nets.keras.files import Layer, snake_case
 from mesocore.nets.models import ConvBlock, MesoNet
 
 BY_NAME: dict[str, Callable[[], nn.Module]] = {

@@ -1,0 +1,1 @@
+"""Keras files as layers and arrays: nothing of MesoNet, and no Keras, is needed to read them."""
