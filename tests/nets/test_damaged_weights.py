@@ -166,7 +166,7 @@ def test_the_hdf5_library_has_little_time_and_opens_nothing(published, tmp_path,
     kill = "import os; os.kill(os.getpid(), 11)"
     monkeypatch.setattr(hdf5, "START", kill)
     assert "ended the HDF5 library" in said(load_keras, published)
-    held = f"from mesocore.nets.hdf5 import MEMORY, _confine\n{CONFINE}"
+    held = f"from mesocore.nets.keras.hdf5 import MEMORY, _confine\n{CONFINE}"
     done = subprocess.run([sys.executable, "-c", held], capture_output=True, text=True)
     assert done.stdout.split() == ["24", "MemoryError"]  # errno.EMFILE
 

@@ -108,7 +108,7 @@ def test_a_score_that_is_not_finite_is_refused_either_way(monkeypatch):
     found = detector()
     with torch.no_grad():
         found.model.classifier[-1].bias.fill_(torch.inf)
-    for enough in (400, 0):
+    for enough in (engine.ENOUGH, 0):
         monkeypatch.setattr(engine, "ENOUGH", enough)
         with pytest.raises(UserError, match="no finite score"):
             found.logits(faces())

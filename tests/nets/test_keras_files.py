@@ -12,7 +12,7 @@ from torch import nn
 
 from mesocore.core.errors import UserError
 from mesocore.nets.detector import load_detector
-from mesocore.nets.hdf5 import MOST_BYTES, MOST_TEXT
+from mesocore.nets.keras.hdf5 import MOST_BYTES, MOST_TEXT
 from mesocore.nets.keras_weights import load_keras
 from mesocore.nets.models import MesoNet
 from tests.keras_writer import Network

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from mesocore.core.errors import UserError
-from mesocore.nets.hdf5 import MOST_BYTES, MOST_TEXT, Group
 from mesocore.nets.keras import hdf5
+from mesocore.nets.keras.hdf5 import MOST_BYTES, MOST_TEXT, Group
 
 MOST_LAYERS = 1000  # of a configuration; MesoInception4 has 40
 WITH_WEIGHTS = ("conv2d", "batch_normalization", "dense")
