@@ -135,9 +135,11 @@ def sweeps(
     table. score: P(fake) `(R, N)` of a sweep's level, if that is known already.
     """
 
+    expected = len(images) * sum(1 + len(one.levels) for one in SWEEPS.values())
+
     def scored(name: str, level: float) -> np.ndarray:
         degraded = changed(images, name, level)
-        return np.stack([detector.probabilities(degraded) for detector in detectors])
+        return np.stack([run.probabilities(degraded, expected=expected) for run in detectors])
 
     thresholds, found = [detector.threshold for detector in detectors], {}
     for name, one in SWEEPS.items():

@@ -71,12 +71,12 @@ class Detector:
             raise UserError(f"the temperature {self.temperature} is not above 0")
         check_weights(self.model)
 
-    def logits(self, images: Tensor, batch: int = 64) -> np.ndarray:
+    def logits(self, images: Tensor, batch: int = 64, expected: int = 0) -> np.ndarray:
         """uint8 `(N, 3, S, S)` -> float64 `(N,)`, uncalibrated; the model is left in eval mode.
 
-        Raises `UserError` if one is not finite.
+        `expected` as in `scores`. Raises `UserError` if one is not finite.
         """
-        return check_scores(self.scores(images, batch))
+        return check_scores(self.scores(images, batch, expected))
 
     def scores(self, images: Tensor, batch: int = 64, expected: int = 0) -> np.ndarray:
         """As `logits`, what is not finite too. `expected`: how many images there are in all.
@@ -96,12 +96,12 @@ class Detector:
         low, high = self.band
         return "real" if probability < low else "fake" if probability >= high else "unsure"
 
-    def probabilities(self, images: Tensor, batch: int = 64) -> np.ndarray:
+    def probabilities(self, images: Tensor, batch: int = 64, expected: int = 0) -> np.ndarray:
         """uint8 `(N, 3, S, S)` -> float64 `(N,)`: calibrated P(fake) in 0..1.
 
-        Raises `UserError` if a logit is not finite.
+        `expected` as in `scores`. Raises `UserError` if a logit is not finite.
         """
-        return to_probability(self.logits(images, batch), self.temperature)
+        return to_probability(self.logits(images, batch, expected), self.temperature)
 
 
 def _finite(name: str, value: object) -> float:
