@@ -5,14 +5,15 @@ DATA is one set assembled of several collections at 256 px (`mesocore assemble A
 whose names begin with its own and "-" are one family.
 
 Each row is trained on all families, and once more without each of them (`ROW-without-FAMILY`), for
-some 84,000 images. Epoch, temperature and threshold are chosen on the validation images of what a
-run learnt from. Then, once: the test images of each family by the runs that know it; all images of
-the family left out by those that do not; every image of the set of `--outside`. Beside each stands
-what trivial features reach that were fitted on the same images, and for each row but the first the
-paired difference to the first.
+some 160,000 images in bf16. Epoch, temperature and threshold are chosen on the validation images of
+what a run learnt from. Then, once: the test images of each family by the runs that know it; all
+images of the family left out by those that do not; every image of the set of `--outside`. Beside
+each stands what trivial features reach that were fitted on the same images, and for each row but
+the first the paired difference to the first.
 
 Runs are kept in runs/leave-one-out/DATA and continued when interrupted, so two processes may train
-different rows (MESO_THREADS=1 each): 20 minutes of one core a run. Writes
+different rows (MESO_THREADS=1 each): 20 minutes of one core a run, or two minutes of a GPU that
+fifteen share (docs/many-machines.md). Writes
 results/real/DATA-leave-one-out.json.
 """
 

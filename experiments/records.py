@@ -35,11 +35,11 @@ COMMANDS = {  # path below results/ -> command
     "real/openforensics-augmentation.json": "python -m experiments augmentation data/openforensics",
     "real/openforensics-ensemble.json": "mesocore evaluate "
     "results/runs/openforensics-24-epochs/ensemble --data data/openforensics "
-    "--outside data/openforensics-validation "
+    "--outside data/openforensics-validation --robustness "
     "--json results/real/openforensics-ensemble.json --card results/real/openforensics-ensemble.md",
     "real/openforensics-ensemble.md": "mesocore evaluate "
     "results/runs/openforensics-24-epochs/ensemble --data data/openforensics "
-    "--outside data/openforensics-validation "
+    "--outside data/openforensics-validation --robustness "
     "--json results/real/openforensics-ensemble.json --card results/real/openforensics-ensemble.md",
     "real/openforensics-framing.json": "python -m experiments framing "
     + " ".join(f"results/runs/openforensics-24-epochs/{run}" for run in FRAMING_RUNS)

@@ -105,5 +105,5 @@ def _unknown(record: Evaluation, found: dict, sweeps: dict | None) -> list[str]:
         lines.append(f"Warning: {record['warning']}.")
     return [
         *lines,
-        "Not measured: forgeries of kinds that are not named under *Data*, and attacks.",
+        "Other kinds of forgery than *Data* names, and attacks, are beyond these figures.",
     ]

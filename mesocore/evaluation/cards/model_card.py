@@ -40,6 +40,7 @@ the kinds named under *Data*, read by somebody who knows its error rates.
 pictures without a face, for whole scenes, or for video; not for kinds of forgery that it was not
 measured on, which must be expected to pass."""
 MOST_SLICES = 10
+NOT_MEASURED = "Not measured."
 
 
 def findings(
@@ -178,7 +179,7 @@ def _operating(found: dict) -> str:
             for p in found.get("operating_points", [])]  # fmt: skip
     header = ["false positives allowed", "threshold", "false positives", "fakes found"]
     note = "Thresholds are chosen on validation; rates are those of the measured split.\n\n"
-    return note + _table(header, rows) if rows else "Not measured."
+    return note + _table(header, rows) if rows else NOT_MEASURED
 
 
 def _slices(found: dict) -> str:
@@ -186,7 +187,7 @@ def _slices(found: dict) -> str:
     tested = [row for row in rows if row["q"] is not None]
     worse = [row for row in tested if row["q"] <= SIGNIFICANT]
     if not tested:
-        return "Not measured."
+        return "Nothing is known of these images by which to slice them." if found else NOT_MEASURED
     text = (
         f"{len(tested)} slices were tested, each against the other images of its label; "
         f"{len(worse)} differ at a false-discovery rate of {SIGNIFICANT:.0%}."
@@ -205,7 +206,7 @@ def _robustness(sweeps: Robustness | None) -> str:
         rows.append([name, f"{sweep['unit']} {last['level']:g}", interval(first["roc_auc"]),
                      interval(last["roc_auc"])])  # fmt: skip
     header = ["sweep", "hardest level", "untouched", "there"]
-    return _table(header, rows) if rows else "Not measured."
+    return _table(header, rows) if rows else NOT_MEASURED
 
 
 def _rate(point: dict, name: str) -> str:
