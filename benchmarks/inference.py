@@ -17,6 +17,7 @@ from mesocore.core import runtime
 from mesocore.nets import build
 from mesocore.nets.detector import logits
 from mesocore.nets.engine import Engine
+from mesocore.nets.profile import interleaved
 
 ROUNDS, SIDE = 3, 256
 NETWORKS = ("meso4", "mesoinception4", "mesonetplus", "3*mesonetplus",
@@ -41,14 +42,8 @@ def measured(name: str, faces: torch.Tensor) -> dict[str, float]:
         "PyTorch": lambda: logits(model, faces),
         "OpenVINO": lambda: np.concatenate([engine.logits(part) for part in faces.split(64)]),
     }
-    found = {way: judge() for way, judge in ways.items()}  # warm
-    apart = float(np.abs(found["PyTorch"] - found["OpenVINO"]).max())
-    seconds = dict.fromkeys(ways, np.inf)
-    for _ in range(ROUNDS):
-        for way, judge in ways.items():
-            start = time.perf_counter()
-            judge()
-            seconds[way] = min(seconds[way], time.perf_counter() - start)
+    apart = float(np.abs(ways["PyTorch"]() - ways["OpenVINO"]()).max())
+    seconds = interleaved(ways, ROUNDS)
     rates = {way: len(faces) / value for way, value in seconds.items()}
     return rates | {"converting, s": converting, "apart": apart}
 

@@ -7,14 +7,13 @@ else meanwhile. The images are noise. Prints a table.
 """
 
 import sys
-import time
 
-import numpy as np
 import pandas as pd
 import torch
 
 from mesocore.core import runtime
 from mesocore.data import augmentation, dataset
+from mesocore.nets.profile import interleaved
 from mesocore.training import distributed, loop, trainer
 from mesocore.training.config import TrainConfig
 
@@ -38,14 +37,8 @@ def main(images: int = 512, size: int = 128) -> None:
     faces = dataset.FaceSet(pixels, torch.arange(images) % 2, pd.DataFrame())
     epochs = {"plain loop": plain(faces, size)}
     for name, changes in OPTIONS.items():
-        epochs[name] = ours(faces, TrainConfig("meso4", "", size=size, **changes))
-    seconds = dict.fromkeys(epochs, np.inf)
-    for _ in range(ROUNDS):
-        for name, epoch in epochs.items():
-            start = time.perf_counter()
-            epoch()
-            seconds[name] = min(seconds[name], time.perf_counter() - start)
-    table = pd.DataFrame({"seconds": seconds})
+        epochs[name] = ours(faces, TrainConfig("meso4", "noise", size=size, **changes))
+    table = pd.DataFrame({"seconds": interleaved(epochs, ROUNDS)})
     table["ratio"] = table["seconds"] / table.loc["plain loop", "seconds"]
     print(f"an epoch of {images} images, {torch.get_num_threads()} threads")
     print(table.round(3).to_string())

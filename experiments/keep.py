@@ -19,14 +19,14 @@ from mesocore.nets.detector import DESCRIPTION, WEIGHTS
 from mesocore.nets.schemas import Description
 from mesocore.training.run_folder import HISTORY, history
 
-OTHER = "combination/"  # runs that are no row of `ablation`
+COMBINATION = "combination/"  # runs that are no row of `ablation`
 
 
 def keep(*names: str) -> None:
     for name in names:
-        if name.startswith(OTHER):
-            title, _, row = name.removeprefix(OTHER).partition("/")
-            run, out = name, f"{title}/{OTHER[:-1]}-{row}"
+        if name.startswith(COMBINATION):
+            title, _, row = name.removeprefix(COMBINATION).partition("/")
+            run, out = name, f"{title}/combination-{row}"
         else:
             run, out = f"ablation/{name}", name
         _keep(runner.folder_of(run), runtime.project_root() / "results/runs" / out)

@@ -1,7 +1,7 @@
 """The augmentations of augmentation.py for whole batches, where each image by itself is too slow.
 
-On a GPU that waits for a CPU's JPEG encoder four fifths of a step are waiting. What is drawn has
-the same distribution, except that `resize` draws one size for up to eight images; the pixels are
+A GPU would spend most of a step waiting for a CPU's JPEG encoder. What is drawn has the same
+distribution, except that `resize` draws one size for up to eight images; the pixels are
 those of the CPU up to rounding, so a run on a GPU and one on a CPU are never the same bits anyway.
 """
 

@@ -86,7 +86,7 @@ class Detector:
         count, side = max(expected, len(images)), images.shape[-1]
         if not (engine.pays(self.model, count, side) and engine.installed()):
             return logits(self.model, images, batch)
-        if self._engine is None or self._engine.fingerprint != engine.fingerprint(self.model):
+        if self._engine is None or not self._engine.fits(self.model, side):
             self._engine = Engine(self.model, side)
         parts = [self._engine.logits(part) for part in images.split(_fitting(batch, side))]
         return np.concatenate(parts).astype(np.float64)

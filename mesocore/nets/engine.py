@@ -42,24 +42,34 @@ def fingerprint(model: nn.Module) -> bytes:
 
 
 class Engine:
-    """A model as OpenVINO runs it, in fp32 on as many threads as PyTorch has."""
+    """A model as OpenVINO runs it, in fp32 on as many threads as PyTorch has.
+
+    For images of `side` pixels alone: what depends on their size is fixed when it is converted.
+    Raises `UserError` if the model takes no images of that size.
+    """
 
     def __init__(self, model: nn.Module, side: int):
         from openvino import Core  # late: few commands need it
         from openvino.frontend import FrontEndManager
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
-        self.fingerprint = fingerprint(model)
+        self.side, self.fingerprint = side, fingerprint(model)
         example = torch.zeros(2, 3, side, side, dtype=torch.uint8)
+        with torch.inference_mode():
+            model.eval()(example)  # which refuses a wrong size; the converted one would not
         with warnings.catch_warnings():  # of tracing, which is deprecated, and of our size check
             warnings.simplefilter("ignore")
-            decoder = TorchScriptPythonDecoder(model.eval(), example_input=(example,))
+            decoder = TorchScriptPythonDecoder(model, example_input=(example,))
         frontend = FrontEndManager().load_by_framework("pytorch")
         settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(),
                     "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}  # fmt: skip
         network = frontend.convert(frontend.load(decoder))  # `decoder` has to live until here
         self._compiled = Core().compile_model(network, "CPU", settings)
 
+    def fits(self, model: nn.Module, side: int) -> bool:
+        """Whether this is the model as it is now, for images of that size."""
+        return self.side == side and self.fingerprint == fingerprint(model)
+
     def logits(self, images: Tensor) -> np.ndarray:
-        """uint8 `(N, 3, S, S)` -> float32 `(N,)`; N and S are any that the model takes."""
+        """uint8 `(N, 3, S, S)`, S the side that it was made for -> float32 `(N,)`."""
         return self._compiled(images.contiguous().numpy())[0].copy()

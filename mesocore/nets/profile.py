@@ -134,7 +134,7 @@ def latency(
 
         return step
 
-    best = _interleaved({name: forward(model) for name, model in models.items()}, rounds)
+    best = interleaved({name: forward(model) for name, model in models.items()}, rounds)
     return {name: 1000 * seconds for name, seconds in best.items()}
 
 
@@ -159,7 +159,7 @@ def training_rate(
 
         return step
 
-    best = _interleaved({name: learn(model) for name, model in models.items()}, rounds)
+    best = interleaved({name: learn(model) for name, model in models.items()}, rounds)
     return {name: batch / seconds for name, seconds in best.items()}
 
 
@@ -168,8 +168,11 @@ def _noise(batch: int, size: int) -> Tensor:
     return torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8, generator=generator)
 
 
-def _interleaved(steps: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """Seconds of the fastest call of each step, called in turn, after one call to warm up."""
+def interleaved(steps: Mapping[str, Callable[[], None]], rounds: int) -> dict[str, float]:
+    """Seconds of the fastest of `rounds` calls of each step, called in turn, after one to warm up.
+
+    Raises `UserError` for fewer rounds than 1.
+    """
     if rounds < 1:
         raise UserError(f"rounds is {rounds}; write 1 or more")
     best = dict.fromkeys(steps, float("inf"))

@@ -97,6 +97,18 @@ def test_a_model_that_was_changed_is_converted_anew(monkeypatch):
     assert replace(found, temperature=2.0)._engine is None
 
 
+def test_another_size_is_converted_anew_or_refused_as_by_pytorch(monkeypatch):
+    """How many places are the top quarter is fixed when a network is converted."""
+    monkeypatch.setattr(engine, "ENOUGH", 0)
+    anywhere = detector(f"{CHOSEN}+patches")
+    for side in (64, 128, 64):
+        images = faces(3, side)
+        expected = logits(anywhere.model, images)
+        assert np.abs(anywhere.logits(images) - expected).max() < 1e-4
+    with pytest.raises(UserError, match="built for 64 px but got images of 128 x 128"):
+        detector("meso4").logits(faces(3, 128))
+
+
 def test_without_openvino_all_is_pytorchs(monkeypatch):
     monkeypatch.setattr(engine, "ENOUGH", 0)
     monkeypatch.setattr(engine, "installed", lambda: False)
