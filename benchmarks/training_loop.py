@@ -58,7 +58,7 @@ def plain(faces: dataset.FaceSet, size: int):
     def epoch() -> None:
         model.train()
         generator = torch.Generator().manual_seed(0)
-        for images, labels in dataset.batches(faces, 32, generator, "flip"):
+        for images, labels, _ in dataset.batches(faces, 32, generator, "flip"):
             loss = loss_of(model(images), labels)
             optimiser.zero_grad()
             loss.backward()

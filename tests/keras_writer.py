@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from mesocore.nets.keras_weights import save_keras
-from mesocore.nets.models import Meso4, MesoNet
+from mesocore.nets.mesonet import Meso4, MesoNet
 
 SNAKE = {"Conv2D": "conv2d", "BatchNormalization": "batch_normalization", "Dense": "dense",
          "MaxPooling2D": "max_pooling2d", "LeakyReLU": "leaky_re_lu", "Activation": "activation",

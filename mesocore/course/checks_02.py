@@ -7,7 +7,7 @@ import torch
 from mesocore.course import mistakes
 from mesocore.course.exercise import exercise
 from mesocore.nets import profile
-from mesocore.nets.models import Meso4
+from mesocore.nets.mesonet import Meso4
 
 MESO4_LAYERS = [(3, 1), (2, 2), (5, 1), (2, 2), (5, 1), (2, 2), (5, 1), (4, 4)]
 

@@ -15,7 +15,7 @@ from torch.nn.utils import prune
 
 from mesocore.nets import pruning
 from mesocore.nets.layers import Attention
-from mesocore.nets.models import Meso4
+from mesocore.nets.mesonet import Meso4
 
 
 def flatten_not_reordered(model: Meso4) -> Meso4:

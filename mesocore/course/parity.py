@@ -16,7 +16,7 @@ from mesocore.core.files import sha256_file
 from mesocore.course.mistakes import FAULTY_PORTS
 from mesocore.evaluation.prediction import predict
 from mesocore.nets.detector import Detector, load_detector
-from mesocore.nets.models import Meso4
+from mesocore.nets.mesonet import Meso4
 
 ANSWERS, IMAGES = "keras_outputs.csv", "test_images"
 

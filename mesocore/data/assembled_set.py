@@ -269,6 +269,14 @@ def counts(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict:
     }
 
 
+def families(sources: Iterable[str]) -> dict[str, str]:
+    """Each source and its family: those whose names begin with another's and "-" belong to that."""
+    found: dict[str, str] = {}
+    for name in sorted(set(sources)):
+        found[name] = next((f for f in found.values() if name.startswith(f"{f}-")), name)
+    return found
+
+
 def kinds(table: pd.DataFrame) -> pd.Series:
     """What made each image of a manifest: "real", "generated", "edited", or "fake" if unknown."""
     edit = table["edit"] if "edit" in table else pd.Series("", index=table.index)

@@ -9,6 +9,7 @@ is kept there (`on_device`), and nothing has to be read or sent any more.
 import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ from torch import Tensor
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.data import cache
-from mesocore.data.assembled_set import AssembledSet
+from mesocore.data.assembled_set import AssembledSet, families, kinds
 from mesocore.data.augmentation import augment, cropped, self_blended
+
+Batch = tuple[Tensor, Tensor, Tensor]  # images, labels, kinds
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,22 @@ class FaceSet:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @cached_property
+    def kinds(self) -> Tensor:
+        """int64 `(N,)`: the kind of each image, numbered from 0 among the photographs and again
+        among the fakes: its family of sources and what made it (`assembled_set.kinds`)."""
+        family = self.table["source"].map(families(self.table["source"]))
+        names = (family + "/" + kinds(self.table)).to_numpy(str)
+        numbers, fake = np.zeros(len(self), np.int64), self.labels.cpu().numpy() == 1
+        for rows in (fake, ~fake):
+            numbers[rows] = np.unique(names[rows], return_inverse=True)[1]
+        return torch.from_numpy(numbers)
+
+    def kind_counts(self) -> tuple[int, int]:
+        """How many kinds of photographs and of fakes there are."""
+        numbers, fake = self.kinds.numpy(), self.labels.cpu().numpy() == 1
+        return len(np.unique(numbers[~fake])), len(np.unique(numbers[fake]))
 
 
 def load(data: str | Path | AssembledSet, split: str, size: int | None = None) -> FaceSet:
@@ -81,8 +100,9 @@ def batches(
     self_blend: float = 0.0,
     views: int = 1,
     crop: int = 0,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Every image once, in random order: uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake.
+) -> Iterator[Batch]:
+    """Every image once, in random order: uint8 `(B, 3, S, S)`, float `(B,)` with 1 = fake, and
+    int64 `(B,)`, the image's kind: `FaceSet.kinds`, and the next number for self-blends.
 
     `augmentations` as in "flip+jpeg" (augmentation.py), or "none". They and the order depend on the
     generator's state alone. The last batch may be smaller. `balanced` draws as many images with
@@ -95,6 +115,7 @@ def batches(
     """
     first, step = share
     own = slice(first, None, step)
+    numbers, blend = data.kinds.to(data.images.device), data.kind_counts()[1]
     reals = (data.labels == 0).nonzero()[:, 0].cpu()
     for rows in _order(data, generator, balanced).split(size):
         count = pairs(len(rows), self_blend)
@@ -105,9 +126,11 @@ def batches(
         images = self_blended(data.images[mine], blended, generator, own)
         if crop:
             images = cropped(images, crop, generator, len(rows), own)
-        labels = torch.where(blended[own].to(mine.device), 1, data.labels[mine]).float()
+        is_blend = blended[own].to(mine.device)
+        labels = torch.where(is_blend, 1, data.labels[mine]).float()
+        kind = torch.where(is_blend, blend, numbers[mine])
         seen = [augment(images, augmentations, generator, len(rows), own) for _ in range(views)]
-        yield torch.cat(seen), labels.repeat(views)
+        yield torch.cat(seen), labels.repeat(views), kind.repeat(views)
 
 
 def pairs(images: int, self_blend: float) -> int:

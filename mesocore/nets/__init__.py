@@ -7,9 +7,13 @@ __all__ = ["Detector", "build", "load_detector", "logits", "parameter_count"]
 __getattr__, __dir__ = exports(
     __name__,
     detector=["Detector", "load_detector", "logits"],
+    cooccurrences=[],
     engine=[],
+    inputs=[],
     keras_weights=[],
     layers=[],
+    mesonet=[],
+    mesonet_plus=[],
     models=["build", "parameter_count"],
     profile=[],
     pruning=[],

@@ -27,7 +27,8 @@ from mesocore.nets.inputs import LARGEST, SMALLEST
 from mesocore.nets.keras import files
 from mesocore.nets.keras.activations import LAYERS, activation, number, output_units, put_in
 from mesocore.nets.keras.files import BRANCH, WITH_WEIGHTS, Layer
-from mesocore.nets.models import InceptionBlock, MesoNet, build
+from mesocore.nets.mesonet import InceptionBlock, MesoNet
+from mesocore.nets.models import build
 
 # How the published figures were computed: the whole image squashed to 256 px, nearest neighbour.
 PREPARATION = Preparation(size=256, fit="squash", resample="nearest", quality=None)

@@ -127,18 +127,30 @@ def _without(model: nn.Module, share: float, size: int) -> nn.Module:
     import torch_pruning  # late: slow to import, and masks do without
 
     smaller = copy.deepcopy(model).eval()
-    logit = [m for m in smaller.modules() if isinstance(m, nn.Linear)][-1]
     images = torch.zeros(1, 3, size, size, dtype=torch.uint8)
+    answers = _last_used(smaller, images)
     try:
         torch_pruning.pruner.BasePruner(
             smaller, images, torch_pruning.importance.GroupMagnitudeImportance(p=1),
-            pruning_ratio=share, ignored_layers=[logit],
+            pruning_ratio=share, ignored_layers=[answers],
         ).step()  # fmt: skip
         with torch.inference_mode():
             smaller(images)
     except (RuntimeError, ValueError) as error:
         raise UserError(f"this model cannot lose whole channels ({error})") from error
     return smaller.train(model.training)
+
+
+def _last_used(model: nn.Module, images: torch.Tensor) -> nn.Module:
+    """The layer with weights that runs last: what it gives is the answer."""
+    used: list[nn.Module] = []
+    hooks = [module.register_forward_hook(lambda module, *_: used.append(module))
+             for module in in_scope(model).values()]  # fmt: skip
+    with torch.inference_mode():
+        model(images)
+    for hook in hooks:
+        hook.remove()
+    return used[-1]
 
 
 @dataclass(frozen=True)

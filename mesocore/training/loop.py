@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mesocore.core.runtime import progress, reseed
 from mesocore.data import dataset
+from mesocore.nets.mesonet_plus import KINDS, MesoNetPlus, of_kinds
 from mesocore.training import distributed
 from mesocore.training.config import TrainConfig
 from mesocore.training.schedule import learning_rate
@@ -26,7 +27,9 @@ TEMPERATURE = 2.0  # of both sides in distillation: answers of 0.99 and 0.999 di
 class Objective(nn.Module):
     """A model and its loss as one module, so that mixed precision ends where training does.
 
-    uint8 `(B, 3, S, S)` and float `(B,)` with 1 = fake -> float32 `()`: the mean cross-entropy.
+    uint8 `(B, 3, S, S)`, float `(B,)` with 1 = fake and int64 `(B,)`, the kinds, of which only a
+    model with `kinds` makes use -> float32 `()`: the mean cross-entropy, of as many classes as the
+    model has logits.
     With a `teacher`, half of it, and half of that to the teacher's answers to the same images, both
     softened, times the square of the temperature: Hinton, Vinyals, Dean, "Distilling the Knowledge
     in a Neural Network", 2015. With `consistency`, B is twice as many images, the second half the
@@ -45,10 +48,18 @@ class Objective(nn.Module):
         self.model, self.label_smoothing, self.consistency = model, label_smoothing, consistency
         self._teacher = (teacher,)  # no submodule: it is neither trained nor sent to processes
 
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        logits = self.model(images).float()
-        targets = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
-        loss = _cross_entropy(logits, targets)
+    def forward(self, images: Tensor, labels: Tensor, kinds: Tensor) -> Tensor:
+        if isinstance(self.model, MesoNetPlus) and self.model.kinds:
+            answers = self.model.answers(images).float()  # (B, 2 * KINDS)
+            logits = of_kinds(answers)
+            classes = labels.long() * KINDS + kinds
+            loss = nn.functional.cross_entropy(
+                answers, classes, label_smoothing=self.label_smoothing, reduction=_mean(labels)
+            )
+        else:
+            logits = self.model(images).float()
+            targets = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
+            loss = _cross_entropy(logits, targets)
         if (teacher := self._teacher[0]) is not None:
             with torch.no_grad():
                 answers = torch.sigmoid(teacher(images).float() / TEMPERATURE)
@@ -61,8 +72,11 @@ class Objective(nn.Module):
 
 
 def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    mean = "mean" if len(targets) else "sum"  # a process may have no image of the last batch
-    return nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction=mean)
+    return nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction=_mean(targets))
+
+
+def _mean(labels: Tensor) -> str:
+    return "mean" if len(labels) else "sum"  # a process may have no image of the last batch
 
 
 @dataclass
@@ -130,7 +144,7 @@ def run_epoch(trainer: Trainer, data: dataset.FaceSet, epoch: int) -> float:
 
 def _groups(
     trainer: Trainer, data: dataset.FaceSet, epoch: int
-) -> Iterator[tuple[list[tuple[Tensor, Tensor]], int]]:
+) -> Iterator[tuple[list[dataset.Batch], int]]:
     """The batches of an epoch, as many together as make one step, and how many images those have.
 
     The batches are this process's parts; the images count for all processes.
@@ -159,7 +173,7 @@ def _groups(
 
 
 def update(
-    trainer: Trainer, batches: list[tuple[Tensor, Tensor]], rate: float, images_in_step: int
+    trainer: Trainer, batches: list[dataset.Batch], rate: float, images_in_step: int
 ) -> float:
     """One step of the optimiser at that learning rate; returns the sum of the images' losses.
 
@@ -170,11 +184,11 @@ def update(
     for group in trainer.optimiser.param_groups:
         group["lr"] = rate
     trainer.optimiser.zero_grad()
-    for number, (images, labels) in enumerate(batches, start=1):
-        loss = _backward(trainer, images, labels, images_in_step, last=number == len(batches))
+    for number, batch in enumerate(batches, start=1):
+        loss = _backward(trainer, batch, images_in_step, last=number == len(batches))
         if not math.isfinite(loss):
             raise FloatingPointError(f"the loss became {loss}")
-        total += loss * len(labels)
+        total += loss * len(batch[1])
     if trainer.config.clip_norm:
         accelerator.clip_grad_norm_(trainer.model.parameters(), trainer.config.clip_norm)
     trainer.optimiser.step()
@@ -183,14 +197,12 @@ def update(
     return total
 
 
-def _backward(
-    trainer: Trainer, images: Tensor, labels: Tensor, images_in_step: int, last: bool
-) -> float:
+def _backward(trainer: Trainer, batch: dataset.Batch, images_in_step: int, last: bool) -> float:
     """Adds a batch's share of the step's gradient; processes exchange theirs with the last one."""
     accelerator = trainer.accelerator
-    images, labels = images.to(accelerator.device), labels.to(accelerator.device)
+    images, labels, kinds = (part.to(accelerator.device) for part in batch)
     with nullcontext() if last else accelerator.no_sync(trainer.objective):
-        loss = trainer.objective(images, labels)
+        loss = trainer.objective(images, labels, kinds)
         # processes' gradients are averaged: the share is one of all their images
         share = max(len(labels), 1) * accelerator.num_processes / images_in_step
         accelerator.backward(loss * share)

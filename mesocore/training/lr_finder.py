@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from mesocore.core.runtime import setup
 from mesocore.data import dataset, tiers
@@ -54,7 +53,7 @@ def range_test(
     return pd.DataFrame(rows)
 
 
-def _endless(trainer: loop.Trainer, data: dataset.FaceSet) -> Iterator[tuple[Tensor, Tensor]]:
+def _endless(trainer: loop.Trainer, data: dataset.FaceSet) -> Iterator[dataset.Batch]:
     config = trainer.config
     for epoch in itertools.count():
         generator = torch.Generator().manual_seed(config.seed * 10_000 + epoch)

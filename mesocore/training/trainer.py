@@ -32,6 +32,7 @@ from mesocore.nets.detector import (
     save_model,
     save_trained_on,
 )
+from mesocore.nets.mesonet_plus import KINDS, MesoNetPlus
 from mesocore.nets.models import build
 from mesocore.training import distributed, loop, run_folder
 from mesocore.training.config import TrainConfig, check_single
@@ -90,6 +91,7 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
     trainer = loop.prepare(model, config, accelerator, teacher)
     with accelerator.main_process_first():
         training, validation = _splits(assembled, config)
+    _check_kinds(model, training, config)
     # the state has the weights of its last epoch alone: if others are lost, all begins anew
     usable = kept or run_folder.best(done) is done[-1]
     rows = run_folder.restore(out, trainer) if resume and usable else []
@@ -163,6 +165,16 @@ def _check_classes(assembled: AssembledSet, config: TrainConfig) -> None:
         held = " and ".join(f"{count} {label}" for label, count in counts.items())
         raise UserError(f"{assembled.folder}: the {split} split has {held} images, and training "
                         f"needs both; {fix}")  # fmt: skip
+
+
+def _check_kinds(model: nn.Module, training: dataset.FaceSet, config: TrainConfig) -> None:
+    """A network that tells kinds apart has a logit for each that it is to learn."""
+    reals, fakes = training.kind_counts()
+    most = max(reals, fakes + bool(config.self_blend))
+    if isinstance(model, MesoNetPlus) and model.kinds and most > KINDS:
+        raise UserError(f"{config.data} has {most} kinds of photographs or of forgeries, and "
+                        f"{config.model} tells {KINDS} apart; leave kinds out of its name, or "
+                        "some sources out of training (leave_out)")  # fmt: skip
 
 
 def _left_out(assembled: AssembledSet, config: TrainConfig) -> list[str]:

@@ -14,7 +14,7 @@ from mesocore.core.errors import UserError
 from mesocore.nets.detector import load_detector
 from mesocore.nets.keras.hdf5 import MOST_BYTES, MOST_TEXT
 from mesocore.nets.keras_weights import load_keras
-from mesocore.nets.models import MesoNet
+from mesocore.nets.mesonet import MesoNet
 from tests.keras_writer import Network
 from tests.nets.test_keras_weights import random_model
 

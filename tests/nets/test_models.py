@@ -7,7 +7,8 @@ from torch import nn
 from mesocore.core.errors import UserError
 from mesocore.nets.inputs import to_unit
 from mesocore.nets.layers import ATTENTION
-from mesocore.nets.models import MODELS, NETWORK_PARTS, MesoNetPlus, build, parameter_count
+from mesocore.nets.mesonet_plus import MesoNetPlus
+from mesocore.nets.models import CHOSEN, MODELS, NETWORK_PARTS, build, parameter_count
 
 
 @pytest.mark.parametrize(("name", "count"), [("meso4", 27_977), ("mesoinception4", 28_615)])
@@ -55,6 +56,7 @@ def test_no_batch_norm_is_shared_and_all_use_the_keras_constants(name):
 
 ALONE = {part: f"meso4+{part}" for part in NETWORK_PARTS}
 ALONE |= {part: f"meso4+inverted+{part}" for part in ("pooled", "patches")}
+ALONE |= {part: f"meso4+inverted+pooled+{part}" for part in ("cooccurrences", "kinds")}
 WITH_PARTS = [*ALONE.values(), *(f"meso4+inverted+{kind}" for kind in ATTENTION)]
 
 
@@ -74,6 +76,10 @@ def test_a_model_fits_every_size_and_the_limit(name):
         images = torch.randint(0, 256, (2, 3, size, size), dtype=torch.uint8)
         assert build(name, size).eval()(images).shape == (2,)
     assert parameter_count(build(name, 256)) <= 100_000
+
+
+def test_all_that_earns_its_place_together_fits_the_limit():
+    assert parameter_count(build(f"{CHOSEN}+pooled+cooccurrences+kinds", 256)) <= 100_000
 
 
 def test_without_parts_it_is_meso4_to_the_bit():

@@ -6,11 +6,15 @@ import torch
 from mesocore.core.errors import UserError
 from mesocore.nets import pruning
 from mesocore.nets.detector import load_detector, save_model
-from mesocore.nets.models import Ensemble, build
+from mesocore.nets.mesonet_plus import KINDS
+from mesocore.nets.models import CHOSEN, Ensemble, build
 from mesocore.nets.profile import complexity
 from mesocore.nets.weights import fit_widths
 from mesocore.training import trainer
 from tests.factories import check_resume, description
+
+
+HEADS = [f"{CHOSEN}+patches", f"{CHOSEN}+pooled+cooccurrences+kinds"]
 
 
 def images(count: int = 3) -> torch.Tensor:
@@ -23,7 +27,9 @@ def model(name: str) -> torch.nn.Module:
     return build(name, 64)
 
 
-@pytest.mark.parametrize("name", ["meso4", "mesoinception4", "mesonetplus", "meso4+inverted+cbam"])
+@pytest.mark.parametrize(
+    "name", ["meso4", "mesoinception4", "mesonetplus", "meso4+inverted+cbam", *HEADS]
+)
 def test_about_the_share_goes_and_work_goes_with_it(name):
     before = model(name)
     after = pruning.remove_channels(before, 0.5, 64)
@@ -35,6 +41,11 @@ def test_about_the_share_goes_and_work_goes_with_it(name):
     fit_widths(fresh, after.state_dict())
     fresh.load_state_dict(after.state_dict())
     assert torch.equal(fresh.eval()(images()), after.eval()(images()))
+
+
+def test_all_kinds_keep_their_answer():
+    after = pruning.remove_channels(model(HEADS[1]), 0.5, 64).eval()
+    assert after.answers(images()).shape == (3, 2 * KINDS)
 
 
 def test_the_channel_that_says_least_goes_first():

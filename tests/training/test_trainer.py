@@ -17,6 +17,7 @@ from mesocore.data import dataset
 from mesocore.data.augmentation import augment
 from mesocore.evaluation.metrics import point_metrics
 from mesocore.nets.detector import load_detector, save_model
+from mesocore.nets.mesonet_plus import KINDS
 from mesocore.nets.models import CHOSEN, build
 from mesocore.training import distributed, loop, schedule, trainer
 from mesocore.training.config import TrainConfig
@@ -142,7 +143,7 @@ def test_the_loss_with_a_teacher_and_two_views_is_as_written():
     """By hand, for three logits; the second half of a batch are the other views."""
     answers = torch.tensor([0.5, -1.0, 2.0])
     labels = torch.tensor([1.0, 0.0, 1.0])
-    images = torch.arange(3.0)
+    images, kinds = torch.arange(3.0), torch.zeros(3, dtype=torch.int64)
 
     def model(rows):
         return answers[rows.long() % 3] + (rows >= 3) * 0.4
@@ -153,13 +154,40 @@ def test_the_loss_with_a_teacher_and_two_views_is_as_written():
     cross = torch.nn.functional.binary_cross_entropy_with_logits
     hard, soft = cross(answers, labels), cross(answers / 2, torch.sigmoid(answers))
     objective = loop.Objective(_Called(model), teacher=_Called(teacher))
-    assert objective(images, labels) == pytest.approx((hard + 4 * soft) / 2)
+    assert objective(images, labels, kinds) == pytest.approx((hard + 4 * soft) / 2)
     assert [*objective.parameters()] == []  # the teacher's are not among those that learn
     twice, both = torch.arange(6.0), labels.repeat(2)
     apart = (torch.sigmoid(answers) - torch.sigmoid(answers + 0.4)).square().mean()
-    plain = loop.Objective(_Called(model))(twice, both)
-    consistent = loop.Objective(_Called(model), consistency=3.0)(twice, both)
+    plain = loop.Objective(_Called(model))(twice, both, kinds.repeat(2))
+    consistent = loop.Objective(_Called(model), consistency=3.0)(twice, both, kinds.repeat(2))
     assert consistent - plain == pytest.approx(3 * apart)
+
+
+def test_a_network_of_kinds_learns_which_is_which(faces, tmp_path):
+    """The loss is the cross-entropy of all classes; the verdict is that of both groups of them."""
+    name = f"{CHOSEN}+pooled+kinds"
+    model = build(name, 64).eval()
+    images = dataset.load(faces, "train").images[:4]
+    answers = model.answers(images).detach()  # (4, 2 * KINDS)
+    labels, kinds = torch.tensor([0.0, 0.0, 1.0, 1.0]), torch.tensor([0, 1, 0, 2])
+    wanted = answers.log_softmax(1)[torch.arange(4), torch.tensor([0, 1, KINDS, KINDS + 2])]
+    loss = loop.Objective(model)(images, labels, kinds).item()
+    assert loss == pytest.approx(-wanted.mean().item())
+    shares = answers.softmax(1)[:, KINDS:].sum(1)
+    assert torch.allclose(torch.sigmoid(model(images)).detach(), shares, atol=1e-6)
+    trainer.train(settings(faces, model=name, epochs=8), tmp_path / "run")
+    assert history_of(tmp_path / "run")["val_roc_auc"].max() > 0.8
+
+
+def test_more_kinds_than_a_network_tells_apart_are_refused_before_a_run(faces, tmp_path):
+    crowd = shutil.copytree(faces, tmp_path / "crowd")
+    table = pd.read_csv(crowd / "manifest.csv")
+    table["source"] = [f"s{number % 9}" for number in range(len(table))]
+    table.to_csv(crowd / "manifest.csv", index=False)
+    with pytest.raises(UserError, match="has 9 kinds .* tells 8 apart; leave kinds out"):
+        trainer.train(settings(crowd, model=f"{CHOSEN}+pooled+kinds"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    trainer.train(settings(crowd, model=f"{CHOSEN}+pooled", epochs=1), tmp_path / "run")
 
 
 class _Called(torch.nn.Module):
@@ -252,8 +280,9 @@ def test_the_ema_is_what_is_kept_and_evaluated(one_epoch, faces, tmp_path):
 
 def test_smoothed_labels_keep_the_loss_above_their_entropy(run, faces):
     images, labels = dataset.load(faces, "train").images[:32], torch.ones(32)
+    kinds = torch.zeros(32, dtype=torch.int64)
     model = load_detector(run).model
-    losses = [loop.Objective(model, share)(images, labels).item() for share in (0.0, 0.2)]
+    losses = [loop.Objective(model, share)(images, labels, kinds).item() for share in (0.0, 0.2)]
     entropy = -(0.9 * np.log(0.9) + 0.1 * np.log(0.1))
     assert losses[1] >= entropy and losses[0] != losses[1]
 
@@ -443,10 +472,10 @@ def test_mirroring_is_for_training_batches_only_and_keeps_the_set(faces):
     before = data.images.clone()
     batches = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), "flip"))
     assert torch.equal(data.images, before)
-    assert sum(len(labels) for _, labels in batches) == len(data)
+    assert sum(len(labels) for _, labels, _ in batches) == len(data)
     plain = list(dataset.batches(data, 8, torch.Generator().manual_seed(0), "none"))
     mirrored = same = 0
-    for (a, _), (b, _) in zip(batches, plain, strict=True):
+    for (a, *_), (b, *_) in zip(batches, plain, strict=True):
         for x, y in zip(a, b, strict=True):
             same += torch.equal(x, y)
             mirrored += torch.equal(x, y.flip(-1))
@@ -458,7 +487,7 @@ def test_balanced_batches_hold_both_classes_equally_often(faces):
     rows = np.r_[np.flatnonzero(data.labels == 0), np.flatnonzero(data.labels == 1)[:4]]
     rare = dataset.FaceSet(data.images[rows], data.labels[rows], data.table.iloc[rows])
     drawn = [
-        torch.cat([labels for _ in range(20) for _, labels in dataset.batches(
+        torch.cat([labels for _ in range(20) for _, labels, *_ in dataset.batches(
             rare, 8, torch.Generator().manual_seed(_), "none", balanced)])
         for balanced in (False, True)
     ]  # fmt: skip

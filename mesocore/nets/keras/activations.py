@@ -8,7 +8,7 @@ from torch import nn
 
 from mesocore.core.errors import UserError
 from mesocore.nets.keras.files import Layer, snake_case
-from mesocore.nets.models import ConvBlock, MesoNet
+from mesocore.nets.mesonet import ConvBlock, MesoNet
 
 BY_NAME: dict[str, Callable[[], nn.Module]] = {
     "linear": nn.Identity,

@@ -1,0 +1,67 @@
+"""What is counted, against a count by hand; and that one way of counting is the other."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+
+from mesocore.nets import cooccurrences
+from mesocore.nets.cooccurrences import Cooccurrences
+
+
+def pictures(number: int = 3, side: int = 64) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randint(0, 4, (number, 3, side, side), generator=generator)
+    return (120 + noise.cumsum(2) % 9).to(torch.uint8)
+
+
+def shares_by_hand(*parts: np.ndarray) -> list[float]:
+    """Of runs of three along the rows of each part, a run and its mirrors as one; sorted."""
+    found: Counter = Counter()
+    for line in (line for part in parts for line in np.clip(part, -2, 2).tolist()):
+        for run in zip(line[:-2], line[1:-1], line[2:], strict=True):
+            negated = tuple(-value for value in run)
+            found[min(run, run[::-1], negated, negated[::-1])] += 1
+    return sorted(number / found.total() for number in found.values())
+
+
+@pytest.mark.parametrize("residual", [0, 1, 2])
+@pytest.mark.parametrize("colour", [0, 1, 2])
+def test_shares_are_those_counted_by_hand(colour, residual):
+    images = pictures(1, 24)
+    red, green, blue = images[0].numpy().astype(int)
+    x = ((77 * red + 150 * green + 29 * blue) // 256, red - green, blue - green)[colour]
+    both = np.diff(np.diff(x, n=2, axis=0), n=2, axis=1) / 4
+    both = (np.sign(both) * np.floor(np.abs(both) + 0.5)).astype(int)
+    along_rows, along_columns = (
+        (np.diff(x, axis=1), np.diff(x, axis=0)),
+        [np.fix(np.diff(x, n=2, axis=axis) / 2).astype(int) for axis in (1, 0)],
+        (both, both),
+    )[residual]
+    first = 39 * (3 * colour + residual)
+    shares = Cooccurrences()(images)[0, first : first + 39].square()
+    expected = shares_by_hand(along_rows, along_columns.T)
+    assert sorted(shares[shares > 0].tolist()) == pytest.approx(expected, rel=1e-4)
+    assert shares.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_mirrored_picture_and_its_negative_count_as_the_picture():
+    images = pictures()
+    counted = Cooccurrences()(images)
+    assert counted.shape == (3, 351)
+    assert torch.allclose(Cooccurrences()(images.flip(-1)), counted)
+    assert torch.allclose(Cooccurrences()(images.transpose(2, 3)), counted)
+    steps = [part + 39 * k for k in range(0, 9, 3) for part in range(39)]  # brightness rounds
+    negative = Cooccurrences()(255 - images)
+    assert torch.allclose(negative[:, 117:], counted[:, 117:])
+    assert torch.allclose(negative[:, steps], counted[:, steps], atol=0.1)
+
+
+def test_both_ways_of_counting_agree():
+    values = torch.randint(0, 125, (4, 1000), dtype=torch.uint8)
+    counted = cooccurrences.row_by_row(values, 125)
+    assert torch.equal(cooccurrences.scattered(values, 125), counted)
+    assert counted.sum(1).tolist() == [1000] * 4
+    for way in (cooccurrences.row_by_row, cooccurrences.scattered):
+        assert way(values[:0], 125).shape == (0, 125)
