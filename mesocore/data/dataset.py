@@ -133,6 +133,22 @@ def batches(
         yield torch.cat(seen), labels.repeat(views), kind.repeat(views)
 
 
+def kind_weights(data: FaceSet, balance: float) -> Tensor:
+    """What an image of each kind counts: float `(2, K)`, of photographs, then of fakes.
+
+    The number of images of a kind to the power of `-balance`, times what makes the mean over all
+    images 1: with 0 all count the same, with 1 each kind as much as any other, however rare it is.
+    The last column, of self-blends, is 1.
+    """
+    columns = max(data.kind_counts()) + 1
+    numbers = data.labels.cpu() * columns + data.kinds
+    counts = torch.bincount(numbers, minlength=2 * columns).double()
+    weights = torch.where(counts > 0, counts.clamp(min=1) ** -balance, 0.0)
+    weights *= len(data) / (counts * weights).sum()
+    weights[counts == 0] = 1.0
+    return weights.float().view(2, columns)
+
+
 def pairs(images: int, self_blend: float) -> int:
     """How many pairs are added to a batch of so many images."""
     return round(images * self_blend)

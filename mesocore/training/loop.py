@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mesocore.core.runtime import progress, reseed
@@ -21,6 +22,7 @@ from mesocore.training import distributed
 from mesocore.training.config import TrainConfig
 from mesocore.training.schedule import learning_rate
 
+_binary_cross_entropy = functional.binary_cross_entropy_with_logits
 TEMPERATURE = 2.0  # of both sides in distillation: answers of 0.99 and 0.999 differ more
 
 
@@ -32,7 +34,8 @@ class Objective(nn.Module):
     model has logits.
     With a `teacher`, half of it, and half of that to the teacher's answers to the same images, both
     softened, times the square of the temperature: Hinton, Vinyals, Dean, "Distilling the Knowledge
-    in a Neural Network", 2015. With `consistency`, B is twice as many images, the second half the
+    in a Neural Network", 2015. With `weights` (`dataset.kind_weights`) images count by their kinds
+    in the cross-entropy. With `consistency`, B is twice as many images, the second half the
     first in another view, and the mean squared difference of P(fake) is added, times `consistency`
     (as the Pi-model: Laine & Aila, "Temporal Ensembling", ICLR 2017).
     """
@@ -43,40 +46,38 @@ class Objective(nn.Module):
         label_smoothing: float = 0.0,
         consistency: float = 0.0,
         teacher: nn.Module | None = None,
+        weights: Tensor | None = None,
     ):
         super().__init__()
+        self.register_buffer("weights", weights, persistent=False)
         self.model, self.label_smoothing, self.consistency = model, label_smoothing, consistency
         self._teacher = (teacher,)  # no submodule: it is neither trained nor sent to processes
 
     def forward(self, images: Tensor, labels: Tensor, kinds: Tensor) -> Tensor:
+        mean = "mean" if len(labels) else "sum"  # a process may have no image of the last batch
+        how = mean if self.weights is None else "none"
         if isinstance(self.model, MesoNetPlus) and self.model.kinds:
             answers = self.model.answers(images).float()  # (B, 2 * KINDS)
-            logits = of_kinds(answers)
-            classes = labels.long() * KINDS + kinds
-            loss = nn.functional.cross_entropy(
-                answers, classes, label_smoothing=self.label_smoothing, reduction=_mean(labels)
+            logits, classes = of_kinds(answers), labels.long() * KINDS + kinds
+            loss = functional.cross_entropy(
+                answers, classes, reduction=how, label_smoothing=self.label_smoothing
             )
         else:
             logits = self.model(images).float()
             targets = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
-            loss = _cross_entropy(logits, targets)
+            loss = _binary_cross_entropy(logits, targets, reduction=how)
+        if self.weights is not None:
+            losses = loss * self.weights[labels.long(), kinds]
+            loss = losses.mean() if len(losses) else losses.sum()
         if (teacher := self._teacher[0]) is not None:
             with torch.no_grad():
                 answers = torch.sigmoid(teacher(images).float() / TEMPERATURE)
-            soft = _cross_entropy(logits / TEMPERATURE, answers)
+            soft = _binary_cross_entropy(logits / TEMPERATURE, answers, reduction=mean)
             loss = (loss + TEMPERATURE**2 * soft) / 2
         if self.consistency and len(labels):
             one, other = torch.sigmoid(logits).chunk(2)
             loss = loss + self.consistency * (one - other).square().mean()
         return loss
-
-
-def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    return nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction=_mean(targets))
-
-
-def _mean(labels: Tensor) -> str:
-    return "mean" if len(labels) else "sum"  # a process may have no image of the last batch
 
 
 @dataclass
@@ -101,8 +102,9 @@ def prepare(
     config: TrainConfig,
     accelerator: Accelerator,
     teacher: nn.Module | None = None,
+    weights: Tensor | None = None,
 ) -> Trainer:
-    """Puts `model` on its device and makes the rest for it."""
+    """Puts `model` on its device and makes the rest for it; `teacher`, `weights`: `Objective`."""
     model = distributed.join_norms(model, accelerator).to(accelerator.device)
     if config.channels_last:
         model = model.to(memory_format=torch.channels_last)
@@ -113,7 +115,7 @@ def prepare(
     optimiser = torch.optim.AdamW(model.parameters(), weight_decay=config.weight_decay)
     if teacher is not None:
         teacher = teacher.to(accelerator.device).eval()
-    objective = Objective(model, config.label_smoothing, config.consistency, teacher)
+    objective = Objective(model, config.label_smoothing, config.consistency, teacher, weights)
     objective, optimiser = accelerator.prepare(objective, optimiser)
     return Trainer(config, accelerator, model, objective, optimiser, ema)
 

@@ -15,7 +15,7 @@ from mesocore.core.runtime import setup
 from mesocore.data import dataset, tiers
 from mesocore.training import distributed, loop
 from mesocore.training.config import TrainConfig
-from mesocore.training.trainer import initial_model
+from mesocore.training.trainer import initial_model, kind_weights
 
 SMOOTHING = 0.9  # decay a step of the loss's moving average
 WORSE = 4.0  # times the best smoothed loss: far enough
@@ -31,10 +31,11 @@ def range_test(
     lowest or not finite. Nothing is saved; of `config` the schedule and the epochs do not count.
     """
     setup(config.seed)
-    trainer = loop.prepare(
-        initial_model(config)[0], config, distributed.accelerator(config.precision)
-    )
     training = dataset.load(tiers.resolve(config.data), "train", config.size)
+    trainer = loop.prepare(
+        initial_model(config)[0], config, distributed.accelerator(config.precision),
+        weights=kind_weights(training, config),
+    )  # fmt: skip
     trainer.objective.train()
     rows, average, best = [], 0.0, np.inf
     rates = np.geomspace(lowest, highest, steps)

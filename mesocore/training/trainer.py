@@ -88,10 +88,10 @@ def train(config: TrainConfig, out: Path, resume: bool = False) -> pd.DataFrame:
             run_folder.write_history(out, done)
             save_trained_on(out, seen)
         return pd.DataFrame(done)
-    trainer = loop.prepare(model, config, accelerator, teacher)
     with accelerator.main_process_first():
         training, validation = _splits(assembled, config)
     _check_kinds(model, training, config)
+    trainer = loop.prepare(model, config, accelerator, teacher, kind_weights(training, config))
     # the state has the weights of its last epoch alone: if others are lost, all begins anew
     usable = kept or run_folder.best(done) is done[-1]
     rows = run_folder.restore(out, trainer) if resume and usable else []
@@ -175,6 +175,10 @@ def _check_kinds(model: nn.Module, training: dataset.FaceSet, config: TrainConfi
         raise UserError(f"{config.data} has {most} kinds of photographs or of forgeries, and "
                         f"{config.model} tells {KINDS} apart; leave kinds out of its name, or "
                         "some sources out of training (leave_out)")  # fmt: skip
+
+
+def kind_weights(training: dataset.FaceSet, config: TrainConfig) -> torch.Tensor | None:
+    return dataset.kind_weights(training, config.kind_balance) if config.kind_balance else None
 
 
 def _left_out(assembled: AssembledSet, config: TrainConfig) -> list[str]:

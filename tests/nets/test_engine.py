@@ -15,7 +15,8 @@ from mesocore.nets.engine import Engine
 from mesocore.nets.models import CHOSEN, MODELS, build
 
 NAMES = [*MODELS, CHOSEN, f"2*{CHOSEN}", f"{CHOSEN}+pooled", f"{CHOSEN}+patches",
-         f"{CHOSEN}+pooled+kinds", "meso4+blur", "meso4+se", "meso4+eca", "meso4+inverted+cbam", "meso4+coordinate"]  # fmt: skip
+         f"{CHOSEN}+pooled+kinds", "meso4+blur", "meso4+se", "meso4+eca", "meso4+inverted+cbam",
+         "meso4+coordinate"]  # fmt: skip
 
 
 def faces(count: int = 6, side: int = 64, seed: int = 0) -> torch.Tensor:

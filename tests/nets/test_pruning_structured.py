@@ -13,7 +13,6 @@ from mesocore.nets.weights import fit_widths
 from mesocore.training import trainer
 from tests.factories import check_resume, description
 
-
 HEADS = [f"{CHOSEN}+patches", f"{CHOSEN}+pooled+cooccurrences+kinds"]
 
 

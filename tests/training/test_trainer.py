@@ -179,6 +179,34 @@ def test_a_network_of_kinds_learns_which_is_which(faces, tmp_path):
     assert history_of(tmp_path / "run")["val_roc_auc"].max() > 0.8
 
 
+def test_rare_kinds_count_more_as_the_balance_says(faces):
+    """By hand: 30 and 10 images of two kinds of fakes, 40 photographs of one."""
+    data = dataset.load(faces, "train")
+    rows = [*range(80)] if len(data) >= 80 else (torch.arange(80) % len(data)).tolist()
+    table = data.table.iloc[rows].assign(source=["a"] * 30 + ["b"] * 10 + ["a"] * 40, edit="")
+    table["label"] = ["fake"] * 40 + ["real"] * 40
+    labels = torch.tensor([1] * 40 + [0] * 40)
+    mixed = dataset.FaceSet(data.images[rows], labels, table)
+    assert mixed.kind_counts() == (1, 2)
+    ones = torch.ones(2, 3)
+    assert torch.allclose(dataset.kind_weights(mixed, 0.0), ones)
+    full = dataset.kind_weights(mixed, 1.0)
+    shares = torch.tensor([[40 * full[0, 0], 0], [30 * full[1, 0], 10 * full[1, 1]]]) / 80
+    assert torch.allclose(shares, torch.tensor([[1 / 3, 0], [1 / 3, 1 / 3]]))
+    assert full[:, 2].tolist() == [1, 1]  # self-blends
+    half = dataset.kind_weights(mixed, 0.5)
+    assert half[1, 1] / half[1, 0] == pytest.approx(3**0.5)
+    loss = {}
+    for weights in (None, full):
+        objective = loop.Objective(_Called(lambda x: x), weights=weights)
+        answers, kinds = torch.tensor([0.5, -1.0]), torch.tensor([0, 1])
+        loss[weights is None] = objective(answers, torch.tensor([0.0, 1.0]), kinds)
+    cross = torch.nn.functional.softplus(torch.tensor([0.5, 1.0]))
+    assert loss[True] == pytest.approx(cross.mean().item())
+    expected = (cross * torch.stack([full[0, 0], full[1, 1]])).mean().item()
+    assert loss[False] == pytest.approx(expected)
+
+
 def test_more_kinds_than_a_network_tells_apart_are_refused_before_a_run(faces, tmp_path):
     crowd = shutil.copytree(faces, tmp_path / "crowd")
     table = pd.read_csv(crowd / "manifest.csv")
