@@ -13,6 +13,7 @@ from experiments import (
     learning_curve,
     leave_one_out,
     pruning,
+    recommended,
 )
 from experiments import comparisons as tables
 from experiments.measure import (
@@ -46,6 +47,7 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         leave_one_out.LEAVE_ONE_OUT,
         pruning.PRUNING,
         combination.COMBINATION,
+        recommended.RECOMMENDED,
         robustness.ROBUSTNESS,
         errors.ERRORS,
         framing.FRAMING,

@@ -2,7 +2,8 @@
 
 Each SET/ROW-SEED, a folder in runs/ablation, becomes one in results/runs: the weights of its best
 epoch, its history and its description, without paths of this machine. So does
-combination/SET/ROW-SEED, a folder in runs/combination, as results/runs/SET/combination-ROW-SEED.
+combination/SET/ROW-SEED, a folder in runs/combination, as results/runs/SET/combination-ROW-SEED,
+and recommended/SET/ROW-SEED as results/runs/SET/ROW-SEED.
 """
 
 import shutil
@@ -15,24 +16,27 @@ from mesocore.core.errors import UserError
 from mesocore.core.files import write_json
 from mesocore.core.schemas import read_json
 from mesocore.nets import load_detector
-from mesocore.nets.detector import DESCRIPTION, WEIGHTS
+from mesocore.nets.detector import DESCRIPTION, TRAINED_ON, WEIGHTS
 from mesocore.nets.schemas import Description
 from mesocore.training.run_folder import HISTORY, history
 
-COMBINATION = "combination/"  # runs that are no row of `ablation`
+COMBINATION, RECOMMENDED = "combination/", "recommended/"  # runs that are no row of `ablation`
 
 
 def keep(*names: str) -> None:
     for name in names:
+        more: list[str] = []
         if name.startswith(COMBINATION):
             title, _, row = name.removeprefix(COMBINATION).partition("/")
             run, out = name, f"{title}/combination-{row}"
+        elif name.startswith(RECOMMENDED):
+            run, out, more = name, name.removeprefix(RECOMMENDED), [TRAINED_ON]
         else:
             run, out = f"ablation/{name}", name
-        _keep(runner.folder_of(run), runtime.project_root() / "results/runs" / out)
+        _keep(runner.folder_of(run), runtime.project_root() / "results/runs" / out, *more)
 
 
-def _keep(run: Path, out: Path) -> None:
+def _keep(run: Path, out: Path, *files: str) -> None:
     if not (run / DESCRIPTION).exists():
         raise UserError(
             f"{run} holds no trained model; train it first: python -m experiments ablation"
@@ -47,7 +51,7 @@ def _keep(run: Path, out: Path) -> None:
         if about["config"][setting]:
             about["config"][setting] = Path(about["config"][setting]).name
     out.mkdir(parents=True, exist_ok=True)
-    for file in (WEIGHTS, HISTORY):
+    for file in (WEIGHTS, HISTORY, *files):
         shutil.copy(run / file, out / file)
     write_json(out / DESCRIPTION, about)
     load_detector(out)

@@ -53,7 +53,7 @@ class Experiment:
     `sets`: how many it takes; None: any number, and rows follow `--train`. `scales`: may be
     `--reduced` or for `--epochs`. `embedded`: it takes no other set than synthfaces.
     `record(job, row)`: the path of the record that the row belongs to. `outside`: it may be tested
-    on a set besides, of `--outside`.
+    on a set besides, of `--outside`. `seeds(row)`: those of a row, where not all have the same.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Experiment:
     embedded: bool = False
     record: Callable[[Job, str], Path] | None = None
     outside: bool = False
+    seeds: Callable[[str], Sequence[int]] = lambda row: SEEDS
 
     @property
     def usage(self) -> str:
@@ -125,7 +126,7 @@ class Experiment:
         runtime.setup()
         job = Job(tuple(map(resolve, sets)), scale, resolve(outside[0]) if outside else None)
         wanted = self.asked_for(job, rows)
-        runs = {row: [self.trained(row, job, seed) for seed in SEEDS] for row in wanted}
+        runs = {row: [self.trained(row, job, seed) for seed in self.seeds(row)] for row in wanted}
         if rows:
             return
         by_record: dict[Path, dict] = {}

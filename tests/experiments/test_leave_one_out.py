@@ -2,9 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from experiments import cli, leave_one_out, runner
+from experiments import cli, leave_one_out, pruning, recommended, runner
 from experiments.runner import Job
 from mesocore.core import runtime
 from mesocore.data import AssembledSet
@@ -30,7 +31,10 @@ def test_what_is_left_out_is_a_whole_family(joint):
     assert leave_one_out.families(job.data) == {
         "photos": ["photos", "photos-more"], "swaps": ["swaps"]}  # fmt: skip
     rows = leave_one_out.rows(job)
-    assert rows[:3] == ["mesonetplus", "mesonetplus-without-photos", "mesonetplus-without-swaps"]
+    assert rows[:3] == ["pooled", "pooled-without-photos", "pooled-without-swaps"]
+    assert "mesonetplus" in rows and "mesonetplus-without-photos" not in rows  # tried, no more
+    assert leave_one_out.seeds("pooled-without-photos") == (0, 1, 2)
+    assert leave_one_out.seeds("mesonetplus") == (0,)
     without = leave_one_out.config("pooled-blends-without-photos", job, 1)
     assert without.leave_out == "photos+photos-more" and without.self_blend == 0.2
     whole = leave_one_out.config("pooled", job, 0)
@@ -39,20 +43,24 @@ def test_what_is_left_out_is_a_whole_family(joint):
 
 def test_the_record_reads_each_family_once_known_and_once_left_out(joint, monkeypatch, tmp_path):
     monkeypatch.setattr(runtime, "project_root", lambda: tmp_path)
-    for module in (leave_one_out, runner):
-        monkeypatch.setattr(module, "SEEDS", (0, 1))
-    small = {"SIZE": 64, "MOST_EPOCHS": 1,
+    monkeypatch.setattr(leave_one_out, "SEEDS", (0, 1))
+    small = {"MOST_EPOCHS": 1, "LEFT_OUT": ("plain", "blends"),
              "COMMON": leave_one_out.COMMON | {"size": 64, "batch_size": 8},
              "SETTINGS": {"plain": {"model": "meso4"}, "blends": {"model": "meso4",
-                          "self_blend": 0.25}}}  # fmt: skip
+                          "self_blend": 0.25}, "once": {"model": "meso4"}}}  # fmt: skip
     for name, value in small.items():
         monkeypatch.setattr(leave_one_out, name, value)
     words = ["leave-one-out", str(joint / "joint"), "--outside", str(joint / "others")]
     assert cli.main(words) == 0
     record = json.loads((tmp_path / "results/real/joint-leave-one-out.json").read_text())
     rows = record["rows"]
-    assert len(rows) == 6 and record["families"]["photos"] == ["photos", "photos-more"]
+    assert len(rows) == 7 and record["families"]["photos"] == ["photos", "photos-more"]
     assert set(rows["plain"]["columns"]) == {"photos", "swaps", "others"}
+    assert rows["once"]["seeds"] == [0] and rows["plain"]["seeds"] == [0, 1]
+    both = rows["once"]["columns"]["photos"], rows["plain"]["columns"]["photos"]
+    assert both[0]["against"]["value"] == 0  # the same run as the first seed of the row before
+    assert both[0]["roc_auc"]["value"] == both[1]["roc_auc"]["each"][0]
+    assert set(both[0]["verdicts"]) == {"band", "coverage", "error"}
     assert rows["plain"]["columns"]["photos"]["images"] == 16  # the test split of two collections
     left_out = rows["blends-without-photos"]["columns"]
     assert set(left_out) == {"photos"} and left_out["photos"]["images"] == 64  # all of them
@@ -61,3 +69,28 @@ def test_the_record_reads_each_family_once_known_and_once_left_out(joint, monkey
     run = load_detector(tmp_path / "runs/leave-one-out/joint/blends-without-photos-0")
     assert len(run.trained_on) == 24  # of swaps alone
     assert record["trivial_baseline"]["left_out"]["swaps"]["together"] > 0.9  # softer, as all
+
+
+def test_the_detector_to_use_is_pruned_beside_a_control_and_kept(joint, monkeypatch, tmp_path):
+    monkeypatch.setattr(runtime, "project_root", lambda: tmp_path)
+    monkeypatch.setattr(recommended, "COMMON", leave_one_out.COMMON | {"batch_size": 8})
+    own = leave_one_out.COUNTING_SETTINGS | {"size": 64, "batch_size": 8}
+    for name, value in {"COUNTING_SETTINGS": own, "EPOCHS": 1, "SEEDS": (0,)}.items():
+        monkeypatch.setattr(recommended, name, value)
+    monkeypatch.setattr(runner, "SEEDS", (0,))
+    monkeypatch.setattr(pruning, "EPOCHS", 1)
+    words = ["recommended", str(joint / "joint"), "--outside", str(joint / "others")]
+    assert cli.main(words) == 0
+    path = tmp_path / "results/real/joint-recommended.json"
+    record = json.loads(path.read_text())
+    rows = record["rows"]
+    assert [*rows] == ["recommended", "dense", "pruned"]
+    assert rows["pruned"]["sparsity"][0] == pytest.approx(0.2, abs=1e-3)
+    assert rows["dense"]["sparsity"][0] < 0.01 and rows["dense"]["model"]["init"] == "recommended-0"
+    assert "against" in rows["pruned"]["columns"]["swaps"]
+    assert rows["recommended"]["model"]["kind_balance"] == 0.5
+    assert cli.main(["keep", "recommended/joint/recommended-0"]) == 0
+    kept = tmp_path / "results/runs/joint/recommended-0"
+    assert (load_detector(kept).trained_on == np.sort(load_detector(kept).trained_on)).all()
+    monkeypatch.setattr(runner, "trained", None)  # what is kept is not trained again
+    assert recommended.trained("recommended", Job((AssembledSet(joint / "joint"),)), 0) == kept
