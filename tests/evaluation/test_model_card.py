@@ -129,6 +129,15 @@ def test_unsure_verdicts_and_what_they_are_worth_are_on_the_card(measured):
     assert "it gives a verdict on 0.0% [0.0%, 0.0%] of the images, and none of those" in text
 
 
+def test_a_set_of_several_sources_has_a_row_for_each(measured):
+    _, detector, record = measured
+    everything = record["metrics"]["all"]
+    sources = {"one": everything, "two": everything | {"roc_auc": metric(0.7, 0.6, 0.8)}}
+    mixed = record | {"metrics": record["metrics"] | {"by_source": sources}}
+    assert "| two | 16 | 8 | 0.700 [0.600, 0.800] |" in model_card.render(mixed, detector, {})
+    assert "| source |" not in model_card.render(record, detector, {})
+
+
 def test_missed_slices_and_lost_levels_are_named(measured):
     row = {"label": "fake", "fact": "edit", "value": "relight", "images": 40, "errors": 32,
            "rate": 0.8, "low": 0.65, "high": 0.9, "rest": 0.2, "p": 1e-9, "q": 1e-8}  # fmt: skip

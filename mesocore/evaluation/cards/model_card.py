@@ -16,7 +16,7 @@ from mesocore.data import attributes, tiers
 from mesocore.evaluation import slices, tables, thresholds
 from mesocore.evaluation.cards.known_limits import SIGNIFICANT, known_limits
 from mesocore.evaluation.labelled_images import LabelledImages
-from mesocore.evaluation.record_types import Evaluation, Robustness
+from mesocore.evaluation.record_types import Evaluation, Metrics, Robustness
 from mesocore.evaluation.tables import interval
 from mesocore.nets.detector import Detector
 from mesocore.nets.models import parameter_count
@@ -27,6 +27,11 @@ PROVENANCE = {
     "al., ICCV 2021); reals from Google Open Images (CC BY 2.0 per image); non-commercial research",
     "openforensics-validation": "a sample of the same collection's validation folder; "
     "near-duplicates of its training folder left out; same terms",
+    "openforensics-more": "further images of the same folder as openforensics; same terms",
+    "dfdc": "faces cut from videos of the Deepfake Detection Challenge's face swaps (Dolhansky et "
+    "al., 2020), one a video; actors recur; research under that data set's terms",
+    "diffusion": "FFHQ and faces by Stable Diffusion 2.1; framing and dress differ between the "
+    "two, so that a part of what is found there is no trace of a generator; non-commercial",
     "stylegan": 'a sample of Kaggle "140k real and fake faces": FFHQ (Karras et al., CVPR 2019, '
     "CC BY-NC-SA 4.0) and StyleGAN",
     "photoshop": 'a sample of Kaggle ciplab "real and fake face detection": photographs and '
@@ -171,7 +176,17 @@ def _metrics(record: Evaluation) -> str:
     kinds = record["metrics"].get("by_kind") or {}
     rows = [[name, str(part["fakes"]), interval(part["roc_auc"])] for name, part in kinds.items()]
     text, header = _table(*tables.metric_columns(record)), ["kind of fake", "fakes", "ROC AUC"]
+    text += "\n\n" + _table(header, rows) if rows else ""
+    sources = record["metrics"]["by_source"]
+    rows = [_source(name, part) for name, part in sources.items()] if len(sources) > 1 else []
+    header = ["source", "images", "fakes", "ROC AUC", "accuracy", "confident errors"]
     return text + ("\n\n" + _table(header, rows) if rows else "")
+
+
+def _source(name: str, part: Metrics) -> list[str]:
+    counts = [f"{part[key]:,}" for key in ("images", "fakes")]
+    wrong = interval(part["confident_errors"], ".1%") if "confident_errors" in part else ""
+    return [name, *counts, interval(part["roc_auc"]), interval(part["accuracy"]), wrong]
 
 
 def _operating(found: dict) -> str:
