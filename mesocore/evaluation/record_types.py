@@ -139,6 +139,7 @@ class Evaluation(TypedDict):
     metrics: Sections
     verdicts: NotRequired[Verdicts]
     trivial_baseline: dict[str, float] | None
+    trivial_by_source: NotRequired[dict[str, dict[str, float]]]
     environment: Environment
     command: str
     seen_in_training: NotRequired[int | None]

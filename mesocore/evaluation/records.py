@@ -37,9 +37,10 @@ def evaluate(
     them, and threshold and temperature are lists.
 
     Returns the record of a results file. On an assembled set the AUC of trivial features, fitted on
-    its train split, stands beside the model's. `outside`: another set or raw folder; `outside` of
-    the record has the figures over all of its images. `degraded`: the record has `robustness` too,
-    of all images of `outside`, or of the split. Raises `UserError` if the detectors differ in more
+    its train split, stands beside the model's, and of several sources on the images of each.
+    `outside`: another set or raw folder; `outside` of the record has the figures over all of its
+    images. `degraded`: the record has `robustness` too, of all images of `outside`, or of the
+    split. Raises `UserError` if the detectors differ in more
     than their seed, if there is no such split, `outside` is not outside, or a raw folder is to be
     degraded.
     """
@@ -64,6 +65,7 @@ def evaluate(
         "temperature": _one_or_all([d.temperature for d in detectors]),
         **found,
         "trivial_baseline": own.set and audit.trivial_baseline(own.set.folder, own.split),
+        **_trivial_by_source(own),
         "environment": environment(),
         "command": command_line(),
     }
@@ -80,6 +82,15 @@ def evaluate(
         found = robustness.sweeps(detectors, faces.images, faces.table)
         record["robustness"] = {"data": swept.about(), "sweeps": found}
     return record
+
+
+def _trivial_by_source(own: LabelledImages) -> dict:
+    sources = [] if own.set is None else sorted(set(own.set.rows(own.split)["source"]))
+    if len(sources) < 2:
+        return {}
+    found = {name: audit.trivial_baseline(own.set.folder, own.split, scored=[name])
+             for name in sources}  # fmt: skip
+    return {"trivial_by_source": found}
 
 
 def _found(detectors: Sequence[Detector], images: LabelledImages) -> dict:

@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.data.assembled_set import AssembledSet
+from mesocore.data.assembly.assemble import assemble
 from mesocore.evaluation import records
 from mesocore.nets.detector import Detector, load_detector
 from tests.commands import mesocore
-from tests.factories import assembled_set
+from tests.factories import assembled_set, write_images
 
 
 @pytest.fixture
@@ -128,6 +129,16 @@ def test_one_model_has_figures_outside_of_a_set_or_a_raw_folder(rows, elsewhere)
     auc = [part["outside"]["metrics"]["all"]["roc_auc"]["value"] for part in (record, raw)]
     assert auc[1] == pytest.approx(auc[0], abs=0.05)  # prepared in the same way
     assert "outside, set: 20 images, ROC AUC" in records.summary(record)
+
+
+def test_each_of_several_sources_has_what_trivial_features_reach_there(rows, tmp_path):
+    raw = [write_images(tmp_path / name, 12, seed=seed) for seed, name in enumerate(("a", "b"))]
+    assemble(raw, tmp_path / "both", size=64, split=(0.5, 0.25, 0.25), progress=False)
+    record = records.evaluate(rows[1]["meso4"], tmp_path / "both")
+    assert set(record["trivial_by_source"]) == set(record["metrics"]["by_source"]) == {"a", "b"}
+    assert all(set(found) == set(record["trivial_baseline"])
+               for found in record["trivial_by_source"].values())  # fmt: skip
+    assert "trivial_by_source" not in records.evaluate(rows[1]["meso4"], rows[0])
 
 
 def test_what_is_not_outside_is_refused(rows, elsewhere):

@@ -131,6 +131,7 @@ class Evaluation(Record):
     metrics: Sections
     verdicts: Verdicts | None = None
     trivial_baseline: Baseline
+    trivial_by_source: dict[str, Baseline] | None = None  # where there are several
     outside: OutsideEvaluation | None = None
     robustness: Loose | None = None
     seen_in_training: Literal[0] | None = None

@@ -173,20 +173,26 @@ def _data(record: Evaluation) -> str:
 
 
 def _metrics(record: Evaluation) -> str:
-    kinds = record["metrics"].get("by_kind") or {}
-    rows = [[name, str(part["fakes"]), interval(part["roc_auc"])] for name, part in kinds.items()]
-    text, header = _table(*tables.metric_columns(record)), ["kind of fake", "fakes", "ROC AUC"]
-    text += "\n\n" + _table(header, rows) if rows else ""
-    sources = record["metrics"]["by_source"]
-    rows = [_source(name, part) for name, part in sources.items()] if len(sources) > 1 else []
-    header = ["source", "images", "fakes", "ROC AUC", "accuracy", "confident errors"]
-    return text + ("\n\n" + _table(header, rows) if rows else "")
+    kinds, sources = record["metrics"].get("by_kind") or {}, record["metrics"]["by_source"]
+    text = _table(*tables.metric_columns(record))
+    if kinds:
+        rows = [[name, str(part["fakes"]), interval(part["roc_auc"])]
+                for name, part in kinds.items()]  # fmt: skip
+        text += "\n\n" + _table(["kind of fake", "fakes", "ROC AUC"], rows)
+    if len(sources) > 1:
+        trivial = record.get("trivial_by_source", {})
+        rows = [_source(name, part, trivial.get(name, {})) for name, part in sources.items()]
+        header = ["source", "images", "fakes", "ROC AUC", "accuracy", "confident errors",
+                  "trivial features"]  # fmt: skip
+        text += "\n\n" + _table(header, rows)
+    return text
 
 
-def _source(name: str, part: Metrics) -> list[str]:
+def _source(name: str, part: Metrics, trivial: dict[str, float]) -> list[str]:
     counts = [f"{part[key]:,}" for key in ("images", "fakes")]
     wrong = interval(part["confident_errors"], ".1%") if "confident_errors" in part else ""
-    return [name, *counts, interval(part["roc_auc"]), interval(part["accuracy"]), wrong]
+    return [name, *counts, interval(part["roc_auc"]), interval(part["accuracy"]), wrong,
+            f"{max(trivial.values()):.3f}" if trivial else ""]  # fmt: skip
 
 
 def _operating(found: dict) -> str:
