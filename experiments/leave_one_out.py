@@ -4,7 +4,8 @@ DATA is one set assembled of several collections at 256 px (`mesocore assemble A
 --face-margin 1.3`, so that faces are framed alike). A collection and those whose names begin with
 its own and "-" are one family.
 
-Each row is trained on all families for some 160,000 images, at 128 px unless it says otherwise;
+Each row is trained on all families for some 160,000 images at 128 px, or what it says (that of
+co-occurrences learns in half as many, each of which takes twice as long);
 those of `LEFT_OUT` with every seed, and once more without each family (`ROW-without-FAMILY`); what
 was tried besides, with the first seed alone. Epoch, temperature and threshold are chosen on
 the validation images of what a run learnt from. Then, once: the test images of each family by the
@@ -13,7 +14,7 @@ runs that know it; all images of the family left out by those that do not; every
 for each row but the first the paired difference to the first, over the seeds of both.
 
 Runs are kept in runs/leave-one-out/DATA and continued when interrupted, so two processes may train
-different rows (MESO_THREADS=1 each): 15 to 30 minutes of one core a run, or two minutes of a GPU
+different rows (MESO_THREADS=1 each): 15 minutes of one core a run, or two minutes of a GPU
 that fifteen share (docs/many-machines.md). Writes results/real/DATA-leave-one-out.json.
 """
 
@@ -37,9 +38,10 @@ COMMON = {"model": POOLED, "size": 128, "batch_size": 64, "dropout": 0.2, "ema":
 ON_A_CPU = {"precision": "fp32", "channels_last": False}
 COUNTING_SETTINGS = ON_A_CPU | {"model": COUNTING, "size": 256, "batch_size": 32, "dropout": None,
                              "kind_balance": 0.5}  # fmt: skip
-SETTINGS: dict[str, dict] = {  # `teacher`: the row whose seeds, as an ensemble, teach
+# `teacher`: the row whose seeds, as an ensemble, teach; `seen`: images, in place of `IMAGES`
+SETTINGS: dict[str, dict] = {
     "pooled": {},
-    "cooccurrences": COUNTING_SETTINGS,
+    "cooccurrences": COUNTING_SETTINGS | {"seen": IMAGES // 2},
     "mesonetplus": {"model": PLAIN},
     "patches": {"model": f"{models.CHOSEN}+patches"},
     "kinds": ON_A_CPU | {"model": KINDS, "kind_balance": 0.5},
@@ -67,10 +69,12 @@ def config(row: str, job: Job, seed: int) -> TrainConfig:
     settings, _, family = row.partition(BETWEEN)
     left_out = families(job.data)[family] if family else []
     train = job.data.rows("train")
-    epochs = round(IMAGES / (~train["source"].isin(left_out)).sum())
+    row_settings = dict(SETTINGS[settings])
+    seen = row_settings.pop("seen", IMAGES)
+    epochs = round(seen / (~train["source"].isin(left_out)).sum())
     own = {"data": job.folder, "leave_out": "+".join(left_out) or None, "seed": seed,
            "epochs": max(1, min(MOST_EPOCHS, epochs))}  # fmt: skip
-    own |= SETTINGS[settings]
+    own |= row_settings
     if "teacher" in own:
         own["teacher"] = str(taught_by(row.replace(settings, own["teacher"], 1), job))
     return TrainConfig(**COMMON | own)
