@@ -26,28 +26,22 @@ NONE = "Nothing has been measured yet."
 
 
 def headline(results: Path) -> str:
-    """The recommended detector, then Meso-4, each on what it has not learnt from, own split beside.
-
-    Outside is another folder of the same collection, and for Meso-4 other forgeries too.
-    """
-    paths = [results / "real" / f"{name}.json" for name in ("openforensics-ensemble", KINDS)]
-    if not all(path.exists() for path in paths):
+    """The detector to use: outside, which nothing was fitted to, then each source's test images."""
+    path = results / "real" / "recommended.json"
+    if not path.exists():
         return NONE
-    ensemble, kinds = (json.loads(path.read_text(encoding="utf-8")) for path in paths)
-    known, there = ensemble["data"]["path"], ensemble["outside"]
-    row = kinds["rows"][known]
+    record = json.loads(path.read_text(encoding="utf-8"))
+    there, known = record["outside"], record["metrics"]["by_source"]
     tested = [
-        (ensemble, there["data"]["path"], there["metrics"]["all"], there["trivial_baseline"],
-         ensemble["metrics"]["all"], paths[0]),
-        *((kinds, name, row[name], row[name]["trivial_baseline"], row[known], paths[1])
-          for name in _outside_first(kinds["columns"]) if name != known),
+        (f"{there['data']['path']}, outside", there["metrics"]["all"], there["trivial_baseline"]),
+        *((f"{name}, test", part, record["trivial_by_source"][name])
+          for name, part in known.items()),
     ]  # fmt: skip
-    header = [f"detector, trained on {known}", "tested on", "ROC AUC there",
-              "on its own test split", "trivial features there", "seeds", "record"]  # fmt: skip
-    rows = [[record["model"]["model"], f"{name}, {metrics['images']:,} images",
-             _interval(metrics["roc_auc"]), _interval(own["roc_auc"]),
-             f"{max(trivial.values()):.3f}", ", ".join(map(str, record["seeds"])), _link(path)]
-            for record, name, metrics, trivial, own, path in tested]  # fmt: skip
+    header = ["tested on", "images", "ROC AUC", "accuracy", "confident errors",
+              "ROC AUC of trivial features"]  # fmt: skip
+    rows = [[name, f"{part['images']:,}", _interval(part["roc_auc"]), _interval(part["accuracy"]),
+             _interval(part["confident_errors"], ".1%"), f"{max(trivial.values()):.3f}"]
+            for name, part, trivial in tested]  # fmt: skip
     return _markdown(header, rows)
 
 
@@ -236,10 +230,10 @@ def _link(path: Path) -> str:
     return f"[{path.stem}](results/{path.parent.name}/{path.name})"
 
 
-def _interval(metric: dict) -> str:
+def _interval(metric: dict, form: str = ".3f") -> str:
     if metric["value"] is None:
         return ""
-    return shown(metric["value"], metric["low"], metric["high"])
+    return shown(metric["value"], metric["low"], metric["high"], form)
 
 
 def _difference(gap: dict) -> str:

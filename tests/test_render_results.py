@@ -90,28 +90,20 @@ def test_every_record_is_listed_with_its_command():
     assert listed == {path.relative_to(root).as_posix() for path in records}
 
 
-def test_the_headline_is_each_detector_elsewhere_with_its_own_split_beside(tmp_path):
+def test_the_headline_is_outside_first_and_then_each_source(tmp_path):
     assert render_results.headline(tmp_path) == render_results.NONE
-    worse = {"images": 1600, "roc_auc": METRIC | {"value": 0.9512}}
-    outside = {"data": {"path": "other", "split": "all"}, "metrics": {"all": worse},
+    part = {"images": 1600, "roc_auc": METRIC, "accuracy": METRIC | {"value": 0.9},
+            "confident_errors": {"value": 0.02, "low": 0.01, "high": 0.03}}  # fmt: skip
+    outside = {"data": {"path": "other", "split": "all"}, "metrics": {"all": part},
                "trivial_baseline": {"colour": 0.61, "together": 0.8}}  # fmt: skip
-    write_record(tmp_path, "openforensics-ensemble", seeds=["0+1+2"], outside=outside)
-    cell = {"images": 308, "roc_auc": METRIC, "trivial_baseline": {"colour": 0.55}}
-    rows = {"openforensics": {
-        "openforensics": cell, "stylegan": cell | {"roc_auc": METRIC | {"value": 0.593}},
-        "other": cell | worse,
-    }}  # fmt: skip
-    columns = {name: {"split": "all" if name == "other" else "test"}
-               for name in rows["openforensics"]}  # fmt: skip
-    write_record(tmp_path, "generalisation", rows=rows, columns=columns)
-    header, _, *lines = render_results.headline(tmp_path).splitlines()
-    assert header.startswith("| detector, trained on openforensics | tested on | ROC AUC there |")
-    own = "0.971 [0.960, 0.980]"
-    assert [line.partition(" | [")[0] for line in lines] == [
-        f"| meso4 | other, 1,600 images | 0.951 [0.960, 0.980] | {own} | 0.800 | 0+1+2",
-        f"| meso4 | other, 1,600 images | 0.951 [0.960, 0.980] | {own} | 0.550 | 0, 1",
-        f"| meso4 | stylegan, 308 images | 0.593 [0.960, 0.980] | {own} | 0.550 | 0, 1",
-    ]
+    sources = {"gans": part | {"images": 308}}
+    write_record(tmp_path, "recommended", outside=outside,
+                 metrics={"all": part, "by_source": sources},
+                 trivial_by_source={"gans": {"colour": 0.55, "together": 0.5}})  # fmt: skip
+    _, _, *lines = render_results.headline(tmp_path).splitlines()
+    figures = "0.971 [0.960, 0.980] | 0.900 [0.960, 0.980] | 2.0% [1.0%, 3.0%]"
+    assert lines == [f"| other, outside | 1,600 | {figures} | 0.800 |",
+                     f"| gans, test | 308 | {figures} | 0.550 |"]  # fmt: skip
 
 
 def test_outside_stands_above_the_own_split(tmp_path):
