@@ -44,7 +44,7 @@ figures: $(STAMP) ## make every figure anew in figures/, and say what changed
 test: $(STAMP) ## lint, and test the package, notebooks and exercises
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@OMP_WAIT_POLICY=PASSIVE $(PY) -m pytest -n $(JOBS) --dist loadscope  # no core waits in a loop
+	@$(PY) -m pytest -n $(JOBS) --dist loadscope
 
 doctor: $(STAMP) ## check this machine: OK or FAIL per requirement, and the fix
 	@$(PY) -P mesocore/doctor.py

@@ -1,5 +1,6 @@
 """mesocore: the importable half of mesonet-course (face-forgery detection with MesoNet)."""
 
+import os
 import warnings
 
 from mesocore._lazy import exports
@@ -19,6 +20,10 @@ __all__ = [
 
 # accelerate imports tqdm's notebook bars, which nothing here uses, and tqdm misses their widgets
 warnings.filterwarnings("ignore", message="IProgress not found")
+
+# Threads that wait in a loop keep the core from what they wait for, wherever anything else runs.
+# torch's OpenMP reads this once, when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ROOMS = ("core", "faces", "nets", "data", "evaluation", "training", "course")
 

@@ -31,8 +31,8 @@ class MesoNetPlus(MesoNet):
     - `patches`: as `pooled`, but each place has a score of its own, and the verdict is the mean of
       the top quarter: the idea of LaDeDa (Cavia et al., arXiv 2406.09398), whose patches are of
       9 x 9 pixels and which takes the mean of all; a forgery may be in one part of a face.
-    - `cooccurrences`: beside what is pooled, what `Cooccurrences` counts at the full size, through a small
-      dense layer; the convolutions then see the picture at half its size.
+    - `cooccurrences`: beside what is pooled, what `Cooccurrences` counts at the full size, through
+      a small dense layer; the convolutions then see the picture at half its size.
     - `kinds`: a logit for each of up to `KINDS` kinds of photographs and as many of forgeries, and
       the verdict weighs all of these against all of those: a face from a generator need not look
       like a swapped one to be as fake. Which image is of which kind, training says (`Objective`).
