@@ -228,7 +228,10 @@ def test_figures_of_the_framing_in_prose_are_those_of_its_record():
     best = shown(there["models"]["3*meso4+inverted+highpass"]["alike"], ".3f")
     lead = shown(there["models"]["meso4+inverted+highpass"]["against"], "+.3f")
     front, results = (" ".join(TEXTS[name].split()) for name in ("README.md", "RESULTS.md"))
-    assert best in front and f"face alone reaches {text(there['size_alone'], '.2f')}" in front
+    ensemble = json.loads(file.with_name("openforensics-ensemble.json").read_text())["outside"]
+    outside = text(ensemble["metrics"]["all"]["roc_auc"]["value"], ".3f")
+    assert f"reach {outside} there, {best}" in front
+    assert f"a ruler reach {text(there['size_alone'], '.2f')} to" in results
     assert lead in results and f"({text(there['size_alone_alike'], '.2f')} outside)" in results
     chapter = (render_results.ROOT / "notebooks/01_dataset_assembly.ipynb").read_text()
     assert lead in chapter

@@ -4,7 +4,15 @@ import shlex
 
 import pytest
 
-from experiments import ablation, cli, combination, generalisation, pruning, records
+from experiments import (
+    ablation,
+    cli,
+    combination,
+    generalisation,
+    pruning,
+    recommended,
+    records,
+)
 from experiments.runner import SEEDS, Experiment, Job
 from mesocore.core.runtime import project_root
 
@@ -59,6 +67,7 @@ def test_committed_runs_are_those_that_the_tables_know():
              for run in (RESULTS / "runs").glob("*/*") if run.name != "ensemble"}  # fmt: skip
     rows = [*ablation.ROWS, *(f"combination-{row}" for row in combination.FINE_TUNED)]
     known = {f"{title}/{row}-{seed}" for title in titles for row in rows for seed in SEEDS}
+    known |= {f"joint-faces/{row}-{seed}" for row in recommended.rows(None) for seed in SEEDS}
     assert generalisation.MODEL in ablation.ROWS
     assert found and found <= known
 

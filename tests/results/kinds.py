@@ -369,6 +369,7 @@ class Chapter1(Record):
 
 
 class Preparation(Strict):
+    margin: Positive | None = None  # of the face that is cut out
     size: Count
     fit: Literal["crop", "native", "pad", "stretch"]
     resample: str
@@ -409,6 +410,7 @@ KINDS = (
     ("real/*-learning-curve.json", LearningCurve),
     ("real/*-errors.json", Errors),
     ("real/openforensics-meso4.json", Evaluation),
+    ("real/recommended.json", Evaluation),
     ("*/*robustness.json", Robustness),
     ("real/retouch-traces.json", RetouchTraces),
     ("synthfaces/01.json", Chapter1),
