@@ -402,8 +402,8 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(faces, tmp_path):
         config = settings(faces, batch_size=size, accumulate=accumulate, dropout=0.0)
         ready = prepared(config)
         ready.objective.eval()
-        parts = list(zip(data.images[:7].split(size), data.labels[:7].float().split(size),
-                         strict=True))  # fmt: skip
+        seven = data.images[:7], data.labels[:7].float(), data.kinds[:7]
+        parts = list(zip(*(part.split(size) for part in seven), strict=True))
         loop.update(ready, parts, 1e-3, 7)
         gradients.append(torch.cat([p.grad.flatten() for p in ready.model.parameters()]))
     assert torch.allclose(*gradients, atol=1e-6, rtol=1e-4) and gradients[0].norm() > 0.01
