@@ -34,7 +34,9 @@ OPTIONS = {
 def main(images: int = 512, size: int = 128) -> None:
     runtime.setup()
     pixels = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8)
-    faces = dataset.FaceSet(pixels, torch.arange(images) % 2, pd.DataFrame())
+    labels = torch.arange(images) % 2
+    table = pd.DataFrame({"source": "noise", "label": ["fake" if x else "real" for x in labels]})
+    faces = dataset.FaceSet(pixels, labels, table)
     epochs = {"plain loop": plain(faces, size)}
     for name, changes in OPTIONS.items():
         epochs[name] = ours(faces, TrainConfig("meso4", "noise", size=size, **changes))

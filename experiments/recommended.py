@@ -33,8 +33,10 @@ def rows(job: Job) -> list[str]:
 
 def trained(row: str, job: Job, seed: int) -> Path:
     kept = runtime.project_root() / "results/runs" / job.data.name / f"{row}-{seed}"
-    if kept.exists():
-        return kept
+    if kept.exists() and load_detector(kept).description["config"]["manifest_sha256"] == (
+        job.data.manifest_sha256
+    ):
+        return kept  # of this very set: another of its name may hold its training images in test
     name = f"recommended/{job.data.name}/{row}-{seed}"
     if row in FINE_TUNED:
         start = trained("recommended", job, seed)
