@@ -104,6 +104,9 @@ class TrainConfig:
         pruning.check(self.prune, self.prune_method)
         if self.crop:
             check_crop(self.model, self.size, self.crop)
+        if self.balanced_sampling and self.kind_balance:
+            raise UserError("balanced_sampling and kind_balance would weigh rare kinds twice; "
+                            "choose one of them")  # fmt: skip
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise UserError(f"precision {self.precision!r} is unknown; choose one of: {known}")

@@ -207,6 +207,11 @@ def test_rare_kinds_count_more_as_the_balance_says(faces):
     assert loss[False] == pytest.approx(expected)
 
 
+def test_rare_kinds_are_not_weighed_twice(faces):
+    with pytest.raises(UserError, match="would weigh rare kinds twice; choose one"):
+        settings(faces, balanced_sampling=True, kind_balance=0.5)
+
+
 def test_more_kinds_than_a_network_tells_apart_are_refused_before_a_run(faces, tmp_path):
     crowd = shutil.copytree(faces, tmp_path / "crowd")
     table = pd.read_csv(crowd / "manifest.csv")
