@@ -12,7 +12,7 @@ import pandas as pd
 from experiments.runner import Job
 from mesocore.core import runtime
 from mesocore.data import AssembledSet, FaceSet
-from mesocore.data.assembled_set import families as family_of
+from mesocore.data.assembled_set import family_of
 from mesocore.data.auditing import audit
 from mesocore.evaluation import labelled_images, metrics, thresholds
 from mesocore.nets import Detector

@@ -4,14 +4,14 @@ DATA is one set assembled of several collections at 256 px (`mesocore assemble A
 --face-margin 1.3`, so that faces are framed alike). A collection and those whose names begin with
 its own and "-" are one family.
 
-Each row is trained on all families for some 160,000 images at 128 px, or what it says (that of
-co-occurrences learns in half as many, each of which takes twice as long);
-those of `LEFT_OUT` with every seed, and once more without each family (`ROW-without-FAMILY`); what
-was tried besides, with the first seed alone. Epoch, temperature and threshold are chosen on
-the validation images of what a run learnt from. Then, once: the test images of each family by the
-runs that know it; all images of the family left out by those that do not; every image of the set of
-`--outside`. Beside each stands what trivial features reach that were fitted on the same images, and
-for each row but the first the paired difference to the first, over the seeds of both.
+Each row is trained on all families for some 160,000 images at 128 px, or what it says: that of
+co-occurrences learns from half as many, each of which takes twice as long. Rows of `LEFT_OUT` are
+trained with every seed, and once more without each family (`ROW-without-FAMILY`); what was tried
+besides, with the first seed alone. Epoch, temperature and threshold are chosen on the validation
+images of what a run learnt from. Then, once: the test images of each family by the runs that know
+it; all images of the family left out by those that do not; every image of the set of `--outside`.
+Beside each stands what trivial features reach that were fitted on the same images, and for each row
+but the first the paired difference to the first, over the seeds of both.
 
 Runs are kept in runs/leave-one-out/DATA and continued when interrupted, so two processes may train
 different rows (MESO_THREADS=1 each): 15 minutes of one core a run, or two minutes of a GPU

@@ -269,7 +269,7 @@ def counts(manifest: pd.DataFrame, rejected: pd.DataFrame) -> dict:
     }
 
 
-def families(sources: Iterable[str]) -> dict[str, str]:
+def family_of(sources: Iterable[str]) -> dict[str, str]:
     """Each source and its family: those whose names begin with another's and "-" belong to that."""
     found: dict[str, str] = {}
     for name in sorted(set(sources)):

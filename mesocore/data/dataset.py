@@ -20,7 +20,7 @@ from torch import Tensor
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.data import cache
-from mesocore.data.assembled_set import AssembledSet, families, kinds
+from mesocore.data.assembled_set import AssembledSet, family_of, kinds
 from mesocore.data.augmentation import augment, cropped, self_blended
 
 Batch = tuple[Tensor, Tensor, Tensor]  # images, labels, kinds
@@ -44,8 +44,9 @@ class FaceSet:
     @cached_property
     def kinds(self) -> Tensor:
         """int64 `(N,)`: the kind of each image, numbered from 0 among the photographs and again
-        among the fakes: its family of sources and what made it (`assembled_set.kinds`)."""
-        family = self.table["source"].map(families(self.table["source"]))
+        among the fakes: its family of sources and what made it (`assembled_set.kinds`). Numbers are
+        of these images alone: without a source, others move up."""
+        family = self.table["source"].map(family_of(self.table["source"]))
         names = (family + "/" + kinds(self.table)).to_numpy(str)
         numbers, fake = np.zeros(len(self), np.int64), self.labels.cpu().numpy() == 1
         for rows in (fake, ~fake):

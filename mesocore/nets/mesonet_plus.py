@@ -75,9 +75,7 @@ class MesoNetPlus(MesoNet):
         self.kinds = kinds
         self.counts = _counts() if cooccurrences else None
         if pooled:
-            mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-            found, outputs = PLACES + COUNTED * cooccurrences, 2 * KINDS if kinds else 1
-            self.classifier = nn.Sequential(mean, nn.Dropout(0.2), nn.Linear(found, outputs))
+            self.classifier = _pooled_head(cooccurrences, kinds)
         elif patches:
             self.classifier = nn.Sequential(nn.Dropout(0.2), nn.Conv2d(PLACES, 1, 1), TopQuarter())
 
@@ -100,6 +98,12 @@ def of_kinds(answers: Tensor) -> Tensor:
     """Logits of `2 * KINDS` classes -> that of all kinds of forgeries together: `(N,)`."""
     real, fake = answers.chunk(2, dim=1)
     return fake.logsumexp(1) - real.logsumexp(1)
+
+
+def _pooled_head(cooccurrences: bool, kinds: bool) -> nn.Sequential:
+    mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    found, outputs = PLACES + COUNTED * cooccurrences, 2 * KINDS if kinds else 1
+    return nn.Sequential(mean, nn.Dropout(0.2), nn.Linear(found, outputs))
 
 
 def _counts() -> nn.Sequential:

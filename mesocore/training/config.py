@@ -54,7 +54,9 @@ class TrainConfig:
     )
     balanced_sampling: bool = _setting(False, "draw both classes of each source equally often")
     kind_balance: float = _setting(
-        0.0, "1: rare kinds count as much as frequent ones; 0.5: half-way, by the root", SHARE
+        0.0,
+        "1: rare kinds count as much as frequent ones; 0.5: half-way, by the root",
+        Range(float, 0, 1),
     )
     self_blend: float = _setting(
         0.0, "pairs of a photograph and its self-blend to add, as a share of each batch", SHARE

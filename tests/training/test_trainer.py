@@ -208,6 +208,7 @@ def test_rare_kinds_count_more_as_the_balance_says(faces):
 
 
 def test_rare_kinds_are_not_weighed_twice(faces):
+    assert settings(faces, kind_balance=1.0).kind_balance == 1  # all of the way is allowed
     with pytest.raises(UserError, match="would weigh rare kinds twice; choose one"):
         settings(faces, balanced_sampling=True, kind_balance=0.5)
 
