@@ -29,15 +29,14 @@ TEMPERATURE = 2.0  # of both sides in distillation: answers of 0.99 and 0.999 di
 class Objective(nn.Module):
     """A model and its loss as one module, so that mixed precision ends where training does.
 
-    uint8 `(B, 3, S, S)`, float `(B,)` with 1 = fake and int64 `(B,)`, the kinds, of which only a
-    model with `kinds` makes use -> float32 `()`: the mean cross-entropy, of as many classes as the
-    model has logits.
-    With a `teacher`, half of it, and half of that to the teacher's answers to the same images, both
-    softened, times the square of the temperature: Hinton, Vinyals, Dean, "Distilling the Knowledge
-    in a Neural Network", 2015. With `weights` (`dataset.kind_weights`) images count by their kinds
-    in the cross-entropy. With `consistency`, B is twice as many images, the second half the
-    first in another view, and the mean squared difference of P(fake) is added, times `consistency`
-    (as the Pi-model: Laine & Aila, "Temporal Ensembling", ICLR 2017).
+    uint8 `(B, 3, S, S)`, float `(B,)` with 1 = fake and int64 `(B,)`, the kinds -> float32 `()`:
+    the mean cross-entropy, of real and fake, or of all kinds if the model tells these apart. With
+    `weights` (`dataset.kind_weights`) images count in it by their kinds. With a `teacher`, half of
+    it, and half of that to the teacher's answers to the same images, both softened, times the
+    square of the temperature: Hinton, Vinyals, Dean, "Distilling the Knowledge in a Neural
+    Network", 2015. With `consistency`, B is twice as many images, the second half the first in
+    another view, and the mean squared difference of P(fake) is added, times `consistency` (as the
+    Pi-model: Laine & Aila, "Temporal Ensembling", ICLR 2017).
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """Rows trained on several collections, and without each: what is left out, and what is measured."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -94,3 +95,8 @@ def test_the_detector_to_use_is_pruned_beside_a_control_and_kept(joint, monkeypa
     assert (load_detector(kept).trained_on == np.sort(load_detector(kept).trained_on)).all()
     monkeypatch.setattr(runner, "trained", None)  # what is kept is not trained again
     assert recommended.trained("recommended", Job((AssembledSet(joint / "joint"),)), 0) == kept
+    shutil.copytree(joint / "others", tmp_path / "joint")  # another set of that name
+    asked = []
+    monkeypatch.setattr(runner, "trained", lambda settings, name: asked.append(name))
+    recommended.trained("recommended", Job((AssembledSet(tmp_path / "joint"),)), 0)
+    assert asked == ["recommended/joint/recommended-0"]
