@@ -28,7 +28,7 @@ from mesocore.nets import Detector
 from mesocore.training import TrainConfig
 
 ROWS = ("none", "flip", "flip+jpeg", "flip+blur", "flip+resize", "flip+noise", "flip+colour",
-        "+".join(augmentation.NAMES))  # fmt: skip
+        "flip+jpeg+blur+resize+noise+colour")  # fmt: skip
 QUALITIES = {"clean": None, "JPEG 90": 90, "JPEG 70": 70, "JPEG 50": 50, "JPEG 30": 30}
 RESAMPLES = 200
 

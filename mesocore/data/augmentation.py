@@ -21,6 +21,14 @@ from mesocore.faces import self_blending
 CHANCE = 0.5  # of each augmentation, for each image
 
 
+def zoom(image: Tensor) -> Tensor:
+    """A square anywhere in it, of a share of its side drawn from 0.7..1, enlarged to the whole."""
+    side = image.shape[-1]
+    part = round(side * (0.7 + 0.3 * torch.rand(()).item()))
+    y, x = torch.randint(side - part + 1, (2,)).tolist()
+    return functional.resize(image[:, y : y + part, x : x + part], [side, side], antialias=True)
+
+
 def jpeg(image: Tensor) -> Tensor:
     """Saved as a JPEG and read again, at a quality drawn from 40..95, by the encoder of assembly.
 
@@ -56,6 +64,7 @@ def noise(image: Tensor) -> Tensor:
 
 FLIP = "flip"  # is done to a whole batch at once
 EACH: dict[str, Callable[[Tensor], Tensor]] = {  # uint8 (3, S, S) -> the same
+    "zoom": zoom,
     "jpeg": jpeg,
     "blur": v2.GaussianBlur(5, (0.1, 1.5)),
     "resize": resize,

@@ -45,6 +45,18 @@ def test_what_is_lost_is_fine_detail(name):
     assert distance < 20  # it is still the same picture
 
 
+def test_zooming_enlarges_a_square_of_at_least_seven_tenths_anywhere():
+    x = torch.arange(64).expand(3, 64, 64)
+    images = torch.stack([x, x.transpose(1, 2)] * 100).to(torch.uint8)
+    after = augment(images, "zoom", drawn())
+    ends = after.flatten(1).aminmax(dim=1)
+    shares = (ends.max - ends.min + 1.0) / 64
+    assert 0.68 < shares.min() < 0.75 and shares.max() == 1
+    assert (ends.min == 0).any() and ends.min.max() > 15  # of 19 that could be left out
+    steps = after[0::2].float().diff(dim=-1)
+    assert (steps >= 0).all() and not after[0::2].float().diff(dim=-2).any()
+
+
 def test_the_same_seed_gives_the_same_images_and_torchs_own_state_stays():
     images, every = pictures(8), "+".join(NAMES)
     torch.manual_seed(5)
@@ -76,7 +88,7 @@ def test_names_are_joined():
     assert parse("jpeg+flip") == ["flip", "jpeg"]  # always done in one order
     images = pictures(4)
     assert torch.equal(augment(images, "none", drawn()), images)
-    with pytest.raises(UserError, match="'mixup'; join some of flip, jpeg"):
+    with pytest.raises(UserError, match="'mixup'; join some of flip, zoom, jpeg"):
         parse("flip+mixup")
     with pytest.raises(UserError, match="'True'"):  # as in a hand-written model.json
         parse(True)
