@@ -1,4 +1,4 @@
-"""Random changes of training images that keep the label, each by name: `flip+jpeg+blur`.
+"""Random changes of training images that keep the label, each by name: `flip+jpeg+blur:0.25`.
 
 What a picture goes through on its way (saving, scaling, a messenger's filter) should not turn a
 verdict, so training shows it. None of this is ever done to validation or test images.
@@ -18,7 +18,7 @@ from mesocore.core.jpeg import decode
 from mesocore.data import batch_augmentation
 from mesocore.faces import self_blending
 
-CHANCE = 0.5  # of each augmentation, for each image
+CHANCE = 0.5  # of each augmentation, for each image, unless it is given
 
 
 def zoom(image: Tensor) -> Tensor:
@@ -74,19 +74,30 @@ EACH: dict[str, Callable[[Tensor], Tensor]] = {  # uint8 (3, S, S) -> the same
 NAMES = (FLIP, *EACH)
 
 
-def parse(augmentations: str) -> list[str]:
-    """The names in "flip+jpeg", in the order in which they are done; "none" has none.
+def parse(augmentations: str) -> dict[str, float]:
+    """The chances by name of "flip+jpeg:0.25", in the order in which they are done; "none" has none.
 
-    Raises `UserError` for an unknown name.
+    Raises `UserError` for an unknown name, and for a chance that is not above 0 and at most 1.
     """
-    names = [] if augmentations == "none" else str(augmentations).split("+")
-    unknown = sorted(set(names) - set(NAMES))
-    if unknown:
+    given = [] if augmentations == "none" else str(augmentations).split("+")
+    chances = {name: chance or CHANCE for name, _, chance in (one.partition(":") for one in given)}
+    if unknown := sorted(set(chances) - set(NAMES)):
         raise UserError(
             f"no augmentation is called {unknown[0]!r}; join some of {', '.join(NAMES)} with +, or "
             "write none"
         )
-    return [name for name in NAMES if name in names]
+    return {name: _chance(name, chances[name]) for name in NAMES if name in chances}
+
+
+def _chance(name: str, given: str | float) -> float:
+    try:
+        chance = float(given)
+    except ValueError:
+        chance = 0.0
+    if not 0 < chance <= 1:
+        raise UserError(f"the chance of {name} is {given!r}; write one above 0 and at most 1, as "
+                        f"{name}:0.25")  # fmt: skip
+    return chance
 
 
 def self_blended(
@@ -134,30 +145,30 @@ def augment(
     batch: int | None = None,
     own: slice = slice(None),
 ) -> Tensor:
-    """uint8 `(N, 3, S, S)` -> the same, each augmentation done to about half of the images.
+    """uint8 `(N, 3, S, S)` -> the same, each augmentation done to its share of the images.
 
     What happens depends on the generator's state alone, and torch's own random state is left as it
     was: dropout does not change when an augmentation is added. `images` may be the part `own` of a
     batch of `batch` images; then what happens to them is what would happen in the whole batch. A
     whole batch on a GPU stays there (batch_augmentation.py), unless colours are to change.
     """
-    names = parse(augmentations)
+    chances = parse(augmentations)
     images, batch = images.clone(), len(images) if batch is None else batch
-    if FLIP in names:
-        flip = (torch.rand(batch, generator=generator) < CHANCE)[own]
+    if chance := chances.pop(FLIP, None):
+        flip = (torch.rand(batch, generator=generator) < chance)[own]
         images[flip] = functional.horizontal_flip(images[flip])
-    others = [name for name in names if name != FLIP]
-    if not others:
+    if not chances:
         return images
     alone = own in (slice(None), slice(0, None, 1))
-    if images.is_cuda and alone and set(others) <= set(batch_augmentation.BATCHED):
-        return batch_augmentation.augment(images, others, CHANCE, generator)
+    if images.is_cuda and alone and set(chances) <= set(batch_augmentation.BATCHED):
+        return batch_augmentation.augment(images, chances, generator)
     seeds = torch.randint(2**62, (batch,), generator=generator)[own]  # one an image
     device, images = images.device, images.cpu()  # a GPU's random state is dropout's alone
     with torch.random.fork_rng(devices=[]):
         for row, seed in enumerate(seeds.tolist()):
             torch.default_generator.manual_seed(seed)
-            for name, chance in zip(others, torch.rand(len(others)).tolist(), strict=True):
-                if chance < CHANCE:
+            drawn = torch.rand(len(chances)).tolist()
+            for (name, chance), number in zip(chances.items(), drawn, strict=True):
+                if number < chance:
                     images[row] = EACH[name](images[row])
     return images.to(device)

@@ -115,10 +115,10 @@ BATCHED: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
 }
 
 
-def augment(images: Tensor, names: list[str], chance: float, generator: torch.Generator) -> Tensor:
-    """uint8 `(N, 3, S, S)` -> the same on the same device, each of `names` done to a share `chance`
-    of the images. What happens depends on the state of the CPU `generator` alone."""
-    for name in names:
+def augment(images: Tensor, chances: dict[str, float], generator: torch.Generator) -> Tensor:
+    """uint8 `(N, 3, S, S)` -> the same on the same device, each of `chances` done to that share of
+    the images. What happens depends on the state of the CPU `generator` alone."""
+    for name, chance in chances.items():
         chosen = (torch.rand(len(images), generator=generator) < chance).nonzero()[:, 0]
         if len(chosen):
             rows = chosen.to(images.device)

@@ -46,7 +46,9 @@ class TrainConfig:
         None, "before both dense layers (default: as published, 0.5)", SHARE
     )
     augment: str = _setting(
-        "flip", "of training images: none, or some of flip+zoom+jpeg+blur+resize+noise+colour"
+        "flip",
+        "of training images: none, or some of flip+zoom+jpeg+blur+resize+noise+colour; half of the "
+        "images get each, or the share behind it, as in noise:0.25",
     )
     images: int = _setting(0, "train on so many, in whole groups; 0: all", OR_NONE)
     leave_out: str | None = _setting(

@@ -1,5 +1,7 @@
 """Augmentations change what they say, keep shapes, and draw from one generator alone."""
 
+import functools
+
 import pytest
 import torch
 
@@ -84,14 +86,29 @@ def test_mirroring_alone_draws_nothing_else():
 
 
 def test_names_are_joined():
-    assert parse("none") == []
-    assert parse("jpeg+flip") == ["flip", "jpeg"]  # always done in one order
+    assert parse("none") == {}
+    both = parse("jpeg:0.25+flip")
+    assert both == {"flip": 0.5, "jpeg": 0.25} and list(both) == ["flip", "jpeg"]  # in one order
     images = pictures(4)
     assert torch.equal(augment(images, "none", drawn()), images)
     with pytest.raises(UserError, match="'mixup'; join some of flip, zoom, jpeg"):
         parse("flip+mixup")
     with pytest.raises(UserError, match="'True'"):  # as in a hand-written model.json
         parse(True)
+
+
+@pytest.mark.parametrize("chance", ["0", "1.5", "nan", "often"])
+def test_a_chance_is_above_0_and_at_most_1(chance):
+    with pytest.raises(UserError, match=f"the chance of jpeg is '{chance}'"):
+        parse(f"flip+jpeg:{chance}")
+
+
+@pytest.mark.parametrize("name", ["flip", "jpeg"])
+def test_an_augmentation_is_done_to_the_share_that_is_asked_for(name):
+    images = pictures(200)
+    shares = [(augment(images, f"{name}:{chance}", drawn()) != images).flatten(1).any(1)
+              .float().mean() for chance in (0.1, 0.9, 1)]  # fmt: skip
+    assert 0.04 < shares[0] < 0.16 and 0.84 < shares[1] < 0.96 and shares[2] == 1
 
 
 def test_a_crop_is_a_square_of_its_own_image_and_falls_everywhere():
@@ -109,11 +126,12 @@ def test_a_crop_is_a_square_of_its_own_image_and_falls_everywhere():
 @pytest.mark.parametrize("name", batch_augmentation.BATCHED)
 def test_a_whole_batch_is_changed_as_its_images_would_be(name):
     images = pictures()
-    one, other = (batch_augmentation.augment(images.clone(), [name], 0.5, drawn(k)) for k in (1, 2))
+    change_some = functools.partial(batch_augmentation.augment, chances={name: 0.5})
+    one, other = (change_some(images.clone(), generator=drawn(k)) for k in (1, 2))
     assert one.shape == images.shape and one.dtype == torch.uint8
     changed = (one != images).flatten(1).any(1)
     assert 10 <= changed.sum() <= 30 and not torch.equal(one, other)
-    assert torch.equal(one, batch_augmentation.augment(images.clone(), [name], 0.5, drawn(1)))
+    assert torch.equal(one, change_some(images.clone(), generator=drawn(1)))
 
     def change(after):
         changed = (after != images).flatten(1).any(1)
