@@ -36,8 +36,10 @@ COUNTING = f"{POOLED}+cooccurrences+kinds"
 COMMON = {"model": POOLED, "size": 128, "batch_size": 64, "dropout": 0.2, "ema": 0.998,
           "augment": "flip+jpeg+resize", "precision": "bf16", "channels_last": True}  # fmt: skip
 ON_A_CPU = {"precision": "fp32", "channels_last": False}
-COUNTING_SETTINGS = ON_A_CPU | {"model": COUNTING, "size": 256, "batch_size": 32, "dropout": None,
-                             "kind_balance": 0.5}  # fmt: skip
+COUNTING_SETTINGS = ON_A_CPU | {
+    "model": COUNTING, "size": 256, "batch_size": 32, "dropout": None, "kind_balance": 0.5,
+    "augment": "flip+zoom:0.25+jpeg+blur:0.25+resize:0.25+noise:0.25",
+}  # fmt: skip
 # `teacher`: the row whose seeds, as an ensemble, teach; `seen`: images, in place of `IMAGES`
 SETTINGS: dict[str, dict] = {
     "pooled": {},

@@ -1,6 +1,6 @@
 """The detector to use: one network, trained on every collection, and what pruning it costs.
 
-DATA as for `leave-one-out`. `recommended` is that experiment's row of co-occurrences, for 24
+DATA as for `leave-one-out`. `recommended` is that experiment's row of co-occurrences, for 20
 epochs (an hour of one core); `pruned` its runs fine-tuned without the smallest 20 % of all weights
 (global, unstructured), and `dense`, the control, for as many epochs without a mask. The one to use
 is the first seed; the others say how far another would differ.
@@ -23,7 +23,7 @@ from mesocore.nets import load_detector
 from mesocore.nets.models import parameter_count
 from mesocore.training import TrainConfig
 
-EPOCHS = 24
+EPOCHS = 20
 FINE_TUNED = {"dense": 0.0, "pruned": 0.2}  # row -> share of weights that goes
 
 

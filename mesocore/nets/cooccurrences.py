@@ -4,7 +4,7 @@ After Fridrich & Kodovsky, "Rich Models for Steganalysis of Digital Images", TIF
 are quantised coarsely and cut off, and how often each short run of values occurs says how a
 picture's noise was made. Nothing in them is learnt, so that a few hundred images are enough to
 learn from, which a filter of one's own is not. Theirs are thousands of features of 30 filters, for
-runs of four; ours are 351, of three filters and runs of three, and of differences of colours too,
+runs of four; ours are 585, of five filters and runs of three, and of differences of colours too,
 as Nataraj et al., "Detecting GAN generated Fake Images using Co-occurrence Matrices", 2019, count
 colours.
 """
@@ -18,12 +18,12 @@ RUNS = VALUES**3
 
 
 class Cooccurrences(nn.Module):
-    """Shares of runs of three residuals, as their square roots: uint8 `(N, 3, H, W)` -> `(N, 351)`.
+    """Shares of runs of three residuals, as their square roots: uint8 `(N, 3, H, W)` -> `(N, 585)`.
 
-    Of brightness, red minus green and blue minus green; of each three residuals: the step to the
-    next pixel, half of the second difference, and a quarter of the second difference both ways;
-    each along rows and columns. A run, its reverse, and both negated count as one, which leaves
-    39 of 125. No gradient goes through it.
+    Of brightness, red minus green and blue minus green; of each five residuals: the step to the
+    next pixel and a quarter of it, half of the second difference, a quarter of the third, and a
+    quarter of the second difference both ways; each along rows and columns. A run, its reverse,
+    and both negated count as one, which leaves 39 of 125. No gradient goes through it.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Cooccurrences(nn.Module):
         fold = torch.zeros(RUNS, max(alike) + 1)
         fold[torch.arange(RUNS), torch.tensor(alike)] = 1
         self.register_buffer("fold", fold, persistent=False)
-        self.features = 9 * fold.shape[1]
+        self.features = 15 * fold.shape[1]
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
@@ -72,16 +72,23 @@ def scattered(values: Tensor, kinds: int) -> Tensor:
 
 
 def _residuals(x: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """int16 `(N, H, W)` -> three residuals along rows, and the same along columns."""
+    """int16 `(N, H, W)` -> five residuals along rows, and the same along columns."""
     right, down = x[:, :, 1:] - x[:, :, :-1], x[:, 1:] - x[:, :-1]
     across, along = right[:, :, 1:] - right[:, :, :-1], down[:, 1:] - down[:, :-1]
-    both = across[:, 2:] - 2 * across[:, 1:-1] + across[:, :-2]
-    both = (both + 2 - (both < 0).to(torch.int16)) >> 2  # the nearest; halves away from 0
+    third = across[:, :, 1:] - across[:, :, :-1], along[:, 1:] - along[:, :-1]
+    both = _quarter(across[:, 2:] - 2 * across[:, 1:-1] + across[:, :-2])
     return [
         (right, down),
         tuple((y + (y < 0).to(torch.int16)) >> 1 for y in (across, along)),  # towards 0
         (both, both),
+        tuple(map(_quarter, third)),
+        (_quarter(right), _quarter(down)),
     ]
+
+
+def _quarter(x: Tensor) -> Tensor:
+    """The nearest whole number to a quarter; halves away from 0."""
+    return (x + 2 - (x < 0).to(torch.int16)) >> 2
 
 
 def _alike() -> list[int]:

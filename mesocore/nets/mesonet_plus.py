@@ -10,7 +10,7 @@ from mesocore.nets.inputs import to_unit
 from mesocore.nets.layers import BlurPool, HighPass, InvertedResidual, TopQuarter, attention
 from mesocore.nets.mesonet import MesoNet, meso4_blocks
 
-PLACES, COUNTED = 96, 44  # features: those that are pooled, those of what is counted
+PLACES, COUNTED = 96, 28  # features: those that are pooled, those of what is counted
 KINDS = 8  # of photographs, and as many of forgeries
 
 
