@@ -17,6 +17,7 @@ VALID = {
     "ensemble": ["{work}/run", "{work}/run", "--data", "{work}/set", "--out", "{work}/new"],
     "evaluate": ["{work}/run", "--data", "{work}/set"],
     "predict": ["{work}/run", "{work}/a.jpg"],
+    "export": ["{work}/run", "--onnx", "{work}/new.onnx"],
     "doctor": [],
 }
 COMMANDS = typer.main.get_command(app).commands

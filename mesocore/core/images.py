@@ -38,7 +38,10 @@ _ORIENTATION = 0x0112  # the EXIF tag
 _STRIP = 256  # rows
 _RESAMPLING = {"lanczos": Image.Resampling.LANCZOS, "nearest": Image.Resampling.NEAREST}
 
-
+# Of metadata that no pixel depends on, and of a size that `_check_size` refuses. Once and for all:
+# to set it aside for one image at a time is not safe where several threads decode.
+for _library in ("PIL", "pillow_heif"):
+    warnings.filterwarnings("ignore", module=rf"{_library}\b")
 Image.core.set_blocks_max(4)  # kept for the next image: fresh memory costs a page fault a page
 
 
@@ -113,19 +116,16 @@ def decode(data: bytes, path: str | Path = "") -> tuple[Image.Image, dict]:
     Raises `BadImage`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = formats.open_image(data, path)
-            facts = header_facts(image, len(data))
-            image = _to_rgb(image, data)
-            image.info = {}  # what the header said is no part of the pixels
-            return image, facts
+        image = formats.open_image(data, path)
+        facts = header_facts(image, len(data))
+        image = _to_rgb(image, data)
+        image.info = {}  # what the header said is no part of the pixels
+        return image, facts
     except BadImage:
         raise
     except MemoryError as error:  # Linux lends more than there is: what is refused was absurd
         raise BadImage("too large: more memory is needed than there is") from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise BadImage(f"too large: more than {MAX_PIXELS} pixels") from error
     except Exception as error:  # a decoder fed with garbage raises nearly anything
         raise BadImage(f"damaged: {_one_line(error)}") from error

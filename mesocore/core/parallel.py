@@ -1,4 +1,4 @@
-"""Processes that share a list of tasks, and die with their parent."""
+"""Processes that share a list of tasks, and die with their parent; threads that work ahead."""
 
 import gc
 import multiprocessing
@@ -6,8 +6,9 @@ import os
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 
@@ -48,6 +49,23 @@ def in_parallel(task: Callable, items: Iterable, workers: int) -> Iterator:
             raise UserError(
                 f"a worker process died (out of memory{guard}?); the same command goes on"
             ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def ahead(task: Callable, items: Iterable, threads: int) -> Iterator:
+    """Yields task(item) for each item, in their order, made by threads while the caller works.
+
+    At most three a thread wait to be taken. For tasks that leave the interpreter: decoding does.
+    """
+    items, waiting = iter(items), deque()
+    with ThreadPoolExecutor(threads, "ahead") as pool:
+        try:
+            waiting.extend(pool.submit(task, item) for item in islice(items, 3 * threads))
+            while waiting:
+                done = waiting.popleft().result()
+                waiting.extend(pool.submit(task, item) for item in islice(items, 1))
+                yield done
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

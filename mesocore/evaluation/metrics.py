@@ -21,7 +21,7 @@ from mesocore.core.bootstrap import (
 )
 from mesocore.data.assembled_set import kinds
 from mesocore.evaluation.record_types import Interval, Metrics, Sections
-from mesocore.nets.detector import check_scores, to_probability
+from mesocore.nets.inference.calibration import check_scores, to_probability
 from mesocore.nets.schemas import ABOVE_ALL
 
 RESAMPLES = 1000

@@ -10,15 +10,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from mesocore.core.errors import BadImage
 from mesocore.core.files import printable, to_json, walk
 from mesocore.core.images import open_rgb, prepared_array, resize
-from mesocore.nets.detector import Detector, to_probability
+from mesocore.core.parallel import ahead
+from mesocore.nets.inference.calibration import Calibrated, to_probability
 
 BATCH = 32
+THREADS = 2  # that open files and find faces, while a batch is judged
 NO_SCORE = "the detector gives no finite score; its weights cannot be used"
 
 
@@ -95,8 +96,8 @@ def _expanded(path: str) -> list[tuple[str, str | None]]:
     return inside or [(path, "no image in this folder")]
 
 
-def predict(detector: Detector, paths: Sequence[str], crop: bool = True) -> Iterator[Verdict]:
-    """A `Verdict` for every file behind `paths`, in order, `BATCH` images in memory at a time.
+def predict(detector: Calibrated, paths: Sequence[str], crop: bool = True) -> Iterator[Verdict]:
+    """A `Verdict` for every file behind `paths`, in order, some `BATCH` images in memory at a time.
 
     A detector that learnt from faces that were cut out judges each face of a picture by itself, cut
     out in the same way, and no picture without a face; one that would have to be enlarged more than
@@ -105,8 +106,8 @@ def predict(detector: Detector, paths: Sequence[str], crop: bool = True) -> Iter
     so what is judged is what was learnt.
     """
     items, waiting = find_images(paths), list[_Judged]()
-    for path, error in items:
-        waiting += _opened(detector, path, error, crop)
+    for opened in ahead(lambda item: _opened(detector, *item, crop), items, THREADS):
+        waiting += opened
         while len(waiting) >= BATCH:
             yield from _answers(detector, waiting[:BATCH], len(items))
             waiting = waiting[BATCH:]
@@ -116,7 +117,7 @@ def predict(detector: Detector, paths: Sequence[str], crop: bool = True) -> Iter
 _Judged = tuple[Verdict, np.ndarray | None]  # with the image if it can be judged, uint8 (3, S, S)
 
 
-def _opened(detector: Detector, path: str, error: str | None, crop: bool) -> list[_Judged]:
+def _opened(detector: Calibrated, path: str, error: str | None, crop: bool) -> list[_Judged]:
     """What is to be judged of a file; or its error."""
     asked, margin = Verdict(path), detector.preparation.margin
     try:
@@ -135,7 +136,7 @@ def _opened(detector: Detector, path: str, error: str | None, crop: bool) -> lis
 
 
 def _cut_out(
-    detector: Detector,
+    detector: Calibrated,
     asked: Verdict,
     image: Image.Image,
     number: int,
@@ -149,17 +150,25 @@ def _cut_out(
     return asked, prepared_array(image.crop(square), detector.preparation)
 
 
-def _answers(detector: Detector, asked: Sequence[_Judged], files: int) -> list[Verdict]:
+def _answers(detector: Calibrated, asked: Sequence[_Judged], files: int) -> list[Verdict]:
     arrays = [array for _, array in asked if array is not None]
     scores = iter(())
     if arrays:
-        images = torch.from_numpy(np.stack(arrays))  # (B, 3, S, S)
-        scores = iter(detector.scores(resize(images, detector.size), expected=files))
+        scores = iter(detector.scores(_fitted(np.stack(arrays), detector.size), expected=files))
     return [verdict if array is None else _judged(detector, verdict, next(scores))
             for verdict, array in asked]  # fmt: skip
 
 
-def _judged(detector: Detector, asked: Verdict, logit: float) -> Verdict:
+def _fitted(images: np.ndarray, size: int) -> np.ndarray:
+    """uint8 `(B, 3, S, S)` -> `(B, 3, size, size)`."""
+    if images.shape[-1] == size:
+        return images
+    import torch  # late: it takes seconds
+
+    return resize(torch.from_numpy(images), size).numpy()
+
+
+def _judged(detector: Calibrated, asked: Verdict, logit: float) -> Verdict:
     if not np.isfinite(logit):
         return replace(asked, error=NO_SCORE)
     probability = float(to_probability(logit, detector.temperature))

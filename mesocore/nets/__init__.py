@@ -6,9 +6,9 @@ __all__ = ["Detector", "build", "load_detector", "logits", "parameter_count"]
 
 __getattr__, __dir__ = exports(
     __name__,
+    ("inference",),
     detector=["Detector", "load_detector", "logits"],
     cooccurrences=[],
-    engine=[],
     inputs=[],
     keras_weights=[],
     layers=[],

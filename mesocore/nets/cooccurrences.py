@@ -36,50 +36,58 @@ class Cooccurrences(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        red, green, blue = images.to(torch.int16).unbind(1)  # (N, H, W) each
-        brightness = ((77 * red.int() + 150 * green.int() + 29 * blue.int()) >> 8).to(torch.int16)
+        # whole numbers are soonest here; as a graph for other runtimes, floats that hold them
+        kind = torch.float32 if torch.jit.is_tracing() else torch.int16
+        red, green, blue = images.to(kind).unbind(1)  # (N, H, W) each
+        wide = [x if x.is_floating_point() else x.int() for x in (red, green, blue)]
+        brightness = _shifted(77 * wide[0] + 150 * wide[1] + 29 * wide[2], 8).to(kind)
         colours = (brightness, red - green, blue - green)
+        runs = [_runs(*pair) for colour in colours for pair in _residuals(colour)]
         with torch.autocast(images.device.type, enabled=False):  # bf16 counts to 256
-            return torch.cat([self._shares(*pair) for c in colours for pair in _residuals(c)], 1)
+            counted = torch.stack([count(each, RUNS) for each in runs], dim=1) @ self.fold
+            total = counted.sum(2, keepdim=True)
+            return (counted / total).sqrt().flatten(1)
 
-    def _shares(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """Residuals to be read along rows, and those along columns, `(N, H, W)` -> `(N, 39)`."""
-        rows, columns = (x.clamp(-REACH, REACH).add(REACH).to(torch.uint8) for x in (rows, columns))
-        runs = [
-            rows[:, :, :-2] * VALUES**2 + rows[:, :, 1:-1] * VALUES + rows[:, :, 2:],
-            columns[:, :-2] * VALUES**2 + columns[:, 1:-1] * VALUES + columns[:, 2:],
-        ]
-        runs = torch.cat([x.flatten(1) for x in runs], dim=1)
-        return (count(runs, RUNS) @ self.fold / runs.shape[1]).sqrt()
+
+def _runs(rows: Tensor, columns: Tensor) -> Tensor:
+    """Numbers of all runs of three of two residuals `(N, H, W)`, of the first along rows and of
+    the second along columns: `(N, M)`."""
+    kind = rows.dtype if rows.is_floating_point() else torch.uint8
+    rows, columns = (x.clamp(-REACH, REACH).add(REACH).to(kind) for x in (rows, columns))
+    runs = [
+        rows[:, :, :-2] * VALUES**2 + rows[:, :, 1:-1] * VALUES + rows[:, :, 2:],
+        columns[:, :-2] * VALUES**2 + columns[:, 1:-1] * VALUES + columns[:, 2:],
+    ]
+    return torch.cat([x.flatten(1) for x in runs], dim=1)
 
 
 def count(values: Tensor, kinds: int) -> Tensor:
-    """How often each whole number below `kinds` occurs: uint8 `(N, M)` -> float `(N, kinds)`."""
-    return scattered(values, kinds) if values.is_cuda else row_by_row(values, kinds)
+    """How often each whole number below `kinds` occurs: `(N, M)` -> float `(N, kinds)`."""
+    many = values.is_cuda or values.is_floating_point()
+    return scattered(values, kinds) if many else row_by_row(values, kinds)
 
 
 def row_by_row(values: Tensor, kinds: int) -> Tensor:
-    """`count` as a CPU does it soonest, by a factor of eight."""
+    """`count` of uint8 as a CPU does it soonest, by a factor of eight."""
     counts = [torch.bincount(row, minlength=kinds) for row in values]
     return torch.stack(counts).float() if counts else torch.zeros(0, kinds)
 
 
 def scattered(values: Tensor, kinds: int) -> Tensor:
-    """`count` as a GPU does it soonest, all rows at once."""
-    empty = torch.zeros(len(values), kinds, device=values.device)
-    ones = torch.ones(1, 1, device=values.device).expand(values.shape)
-    return empty.scatter_add(1, values.long(), ones)
+    """`count` as a GPU does it soonest, all rows at once, and as ONNX can say it."""
+    empty = torch.zeros(values.shape[0], kinds, device=values.device)
+    return empty.scatter_add(1, values.long(), torch.ones_like(values, dtype=torch.float32))
 
 
 def _residuals(x: Tensor) -> list[tuple[Tensor, Tensor]]:
-    """int16 `(N, H, W)` -> five residuals along rows, and the same along columns."""
+    """`(N, H, W)` of whole numbers -> five residuals along rows, and the same along columns."""
     right, down = x[:, :, 1:] - x[:, :, :-1], x[:, 1:] - x[:, :-1]
     across, along = right[:, :, 1:] - right[:, :, :-1], down[:, 1:] - down[:, :-1]
     third = across[:, :, 1:] - across[:, :, :-1], along[:, 1:] - along[:, :-1]
     both = _quarter(across[:, 2:] - 2 * across[:, 1:-1] + across[:, :-2])
     return [
         (right, down),
-        tuple((y + (y < 0).to(torch.int16)) >> 1 for y in (across, along)),  # towards 0
+        tuple(_shifted(y + (y < 0).to(y.dtype), 1) for y in (across, along)),  # towards 0
         (both, both),
         tuple(map(_quarter, third)),
         (_quarter(right), _quarter(down)),
@@ -88,7 +96,12 @@ def _residuals(x: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 def _quarter(x: Tensor) -> Tensor:
     """The nearest whole number to a quarter; halves away from 0."""
-    return (x + 2 - (x < 0).to(torch.int16)) >> 2
+    return _shifted(x + 2 - (x < 0).to(x.dtype), 2)
+
+
+def _shifted(x: Tensor, bits: int) -> Tensor:
+    """`x >> bits`, of whole numbers that floats hold too."""
+    return (x * 0.5**bits).floor() if x.is_floating_point() else x >> bits
 
 
 def _alike() -> list[int]:

@@ -5,9 +5,7 @@ validation metrics, manifest hash, preparation, threshold, temperature), `traine
 files it saw) and what training needs to resume. No file here is a pickle, and none is ever loaded.
 """
 
-import contextlib
 import io
-import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -20,10 +18,11 @@ from mesocore.core.errors import UserError, one_line
 from mesocore.core.files import sha256_file, write_bytes, write_json
 from mesocore.core.images import Preparation
 from mesocore.core.schemas import read_array, read_json
-from mesocore.nets import engine
-from mesocore.nets.engine import Engine
+from mesocore.nets.inference import engine
+from mesocore.nets.inference.calibration import Calibrated, fitting
+from mesocore.nets.inference.engine import Engine
 from mesocore.nets.models import build
-from mesocore.nets.schemas import ABOVE_ALL, Description
+from mesocore.nets.schemas import Description
 from mesocore.nets.weights import check_weights, load_weights
 
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
@@ -33,19 +32,16 @@ PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
 
 
 @dataclass
-class Detector:
+class Detector(Calibrated):
     """A model with all it takes to turn an image file into a verdict.
 
-    `preparation` is what images go through first; `size` the model's input (a resize follows when
-    the two differ); P(fake) is `sigmoid(logit / temperature)`. Where two answers are wanted, an
-    image is called fake when P(fake) is at least `threshold`. A verdict is "real" below the first
-    number of `band`, "fake" from the second, and "unsure" between them; without a band both are the
-    threshold. `description` says where all that came from. `trained_on` is uint64 `(N,)`, sorted:
+    Temperature, threshold and band as in `Calibrated`; without a band both its ends are the
+    threshold. Where `size`, the model's input, is not that of the `preparation`, a resize follows.
+    `description` says where all that came from. `trained_on` is uint64 `(N,)`, sorted:
     the originals of its training and validation images, as `AssembledSet.original_ids` gives them;
     None if that is not known.
 
-    Raises `UserError` if the weights, the threshold (a number in 0..1), the band (two, with the
-    threshold between them) or the temperature (finite, above 0) could not give a verdict.
+    Raises `UserError` if the weights could not give a verdict, or the limits.
     """
 
     model: nn.Module
@@ -59,65 +55,22 @@ class Detector:
     _engine: Engine | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # the least threshold above a score of 1 calls nothing fake
-        if not 0 <= _finite("threshold", self.threshold) <= ABOVE_ALL:
-            raise UserError(f"the threshold {self.threshold} is not within 0 to 1")
-        self.band = low, high = self.band or (self.threshold, self.threshold)
-        ends = _finite("band's begin", low), _finite("band's end", high)
-        if not 0 <= ends[0] <= self.threshold <= ends[1] <= ABOVE_ALL:
-            raise UserError(f"the band {low} to {high} does not hold the threshold {self.threshold}"
-                            " within 0 to 1")  # fmt: skip
-        if _finite("temperature", self.temperature) <= 0:
-            raise UserError(f"the temperature {self.temperature} is not above 0")
+        self.check_limits()
         check_weights(self.model)
 
-    def logits(self, images: Tensor, batch: int = 64, expected: int = 0) -> np.ndarray:
-        """uint8 `(N, 3, S, S)` -> float64 `(N,)`, uncalibrated; the model is left in eval mode.
+    def scores(self, images: Tensor | np.ndarray, batch: int = 64, expected: int = 0) -> np.ndarray:
+        """As `Calibrated.scores`; the model is left in eval mode.
 
-        `expected` as in `scores`. Raises `UserError` if one is not finite.
+        Many images are left to OpenVINO, where it is installed (inference/engine.py).
         """
-        return check_scores(self.scores(images, batch, expected))
-
-    def scores(self, images: Tensor, batch: int = 64, expected: int = 0) -> np.ndarray:
-        """As `logits`, what is not finite too. `expected`: how many images there are in all.
-
-        Many are left to OpenVINO, where it is installed (nets/engine.py).
-        """
+        images = torch.as_tensor(images)
         count, side = max(expected, len(images)), images.shape[-1]
         if not (engine.pays(self.model, count, side) and engine.installed()):
             return logits(self.model, images, batch)
         if self._engine is None or not self._engine.fits(self.model, side):
             self._engine = Engine(self.model, side)
-        parts = [self._engine.logits(part) for part in images.split(_fitting(batch, side))]
+        parts = [self._engine.logits(part) for part in images.split(fitting(batch, side))]
         return np.concatenate(parts).astype(np.float64)
-
-    def verdict(self, probability: float) -> str:
-        """Which of "real", "fake" and "unsure" a P(fake) is."""
-        low, high = self.band
-        return "real" if probability < low else "fake" if probability >= high else "unsure"
-
-    def probabilities(self, images: Tensor, batch: int = 64, expected: int = 0) -> np.ndarray:
-        """uint8 `(N, 3, S, S)` -> float64 `(N,)`: calibrated P(fake) in 0..1.
-
-        `expected` as in `scores`. Raises `UserError` if a logit is not finite.
-        """
-        return to_probability(self.logits(images, batch, expected), self.temperature)
-
-
-def _finite(name: str, value: object) -> float:
-    with contextlib.suppress(OverflowError):  # of whole numbers beyond any float
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
-    raise UserError(one_line(f"the {name} {value!r} is no finite number", 100))
-
-
-def check_scores(logits: np.ndarray) -> np.ndarray:
-    """Returns logits `(N,)` that are all finite. Raises `UserError` otherwise: infinity and NaN are
-    no scores, and to compare them with a threshold would still give a verdict."""
-    if wrong := np.count_nonzero(~np.isfinite(logits)):
-        raise UserError(f"the detector gives no finite score for {wrong} of {len(logits)} images; "
-                        "its weights cannot be used")  # fmt: skip
-    return logits
 
 
 def logits(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
@@ -127,21 +80,11 @@ def logits(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
     is returned as it is.
     """
     model.eval()
-    batch = _fitting(batch, images.shape[-1])
+    batch = fitting(batch, images.shape[-1])
     device = next(model.parameters(), images).device
     with torch.inference_mode():
         parts = [model(part.to(device)).cpu() for part in images.split(batch)]
     return torch.cat(parts).double().numpy()
-
-
-def _fitting(batch: int, side: int) -> int:
-    """Fewer images of more than 256 px, or memory would grow."""
-    return max(1, batch * 256**2 // max(side, 256) ** 2)
-
-
-def to_probability(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Logits `(N,)` -> P(fake) `(N,)`."""
-    return 1 / (1 + np.exp(-np.clip(logits / temperature, -500, 500)))
 
 
 def save_model(folder: Path, model: nn.Module, description: dict) -> None:

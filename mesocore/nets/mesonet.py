@@ -51,7 +51,7 @@ class InceptionBlock(nn.Module):
                 nn.Sequential(
                     nn.Conv2d(inputs, outputs, 1),
                     nn.ReLU(),
-                    nn.Conv2d(outputs, outputs, 3, padding="same", dilation=dilation),
+                    nn.Conv2d(outputs, outputs, 3, padding=dilation, dilation=dilation),
                     nn.ReLU(),
                 )
             )

@@ -1,7 +1,7 @@
 """What model.json holds, for the door that it is read through (core/schemas)."""
 
 import math
-from typing import Annotated, NotRequired  # pydantic wants these before Python 3.12
+from typing import Annotated, Literal, NotRequired  # pydantic wants these before Python 3.12
 
 from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
@@ -66,3 +66,24 @@ class Description(TypedDict):
     preparation: PreparationDict
     environment: Hardware
     weights_sha256: Sha256
+
+
+class Limits(TypedDict):
+    real_below: Limit
+    fake_from: Limit
+
+
+class Exported(TypedDict):
+    """What an exported ONNX file says of itself; `manifest_sha256` is of the set that its weights
+    were trained on, where that is known."""
+
+    model: str
+    parameters: Count
+    size: Annotated[int, Field(ge=16, le=4096)]
+    labels: list[Literal["real", "fake"]]
+    threshold: Limit
+    band: Limits
+    temperature: Annotated[float, Field(gt=0)]
+    preparation: PreparationDict
+    weights_sha256: Sha256
+    manifest_sha256: Sha256 | None

@@ -9,9 +9,10 @@ import torch
 
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
-from mesocore.nets import engine, load_detector, pruning
+from mesocore.nets import load_detector, pruning
 from mesocore.nets.detector import Detector, logits
-from mesocore.nets.engine import Engine
+from mesocore.nets.inference import engine
+from mesocore.nets.inference.engine import Engine
 from mesocore.nets.models import CHOSEN, MODELS, build
 
 NAMES = [*MODELS, CHOSEN, f"2*{CHOSEN}", f"{CHOSEN}+pooled", f"{CHOSEN}+patches",
