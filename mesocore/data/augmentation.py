@@ -75,7 +75,7 @@ NAMES = (FLIP, *EACH)
 
 
 def parse(augmentations: str) -> dict[str, float]:
-    """The chances by name of "flip+jpeg:0.25", in the order in which they are done; "none" has none.
+    """The chances by name of "flip+jpeg:0.25", in the order in which they are done; none of "none".
 
     Raises `UserError` for an unknown name, and for a chance that is not above 0 and at most 1.
     """
