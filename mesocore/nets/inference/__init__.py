@@ -1,0 +1,13 @@
+"""A trained network at work: from scores to verdicts, and OpenVINO and ONNX in PyTorch's place."""
+
+from mesocore._lazy import exports
+
+__all__ = ["ExportedDetector", "export", "load_exported"]
+
+__getattr__, __dir__ = exports(
+    __name__,
+    calibration=[],
+    engine=[],
+    exported=["ExportedDetector", "load_exported"],
+    onnx_export=["export"],
+)

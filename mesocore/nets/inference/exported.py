@@ -1,0 +1,98 @@
+"""A detector that was exported to one ONNX file, as OpenVINO runs it: PyTorch is not imported."""
+
+import importlib.util
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mesocore.core import runtime
+from mesocore.core.errors import UserError, one_line
+from mesocore.core.images import Preparation
+from mesocore.core.schemas import parse_json
+from mesocore.nets.inference.calibration import Calibrated, fitting
+from mesocore.nets.schemas import Exported
+
+SUFFIX = ".onnx"
+KEY = "mesocore"  # of the file's metadata: a JSON object, as `schemas.Exported`
+INPUT, LOGIT, PROBABILITY = "images", "logit", "probability_fake"
+OTHERS = "make one with mesocore export RUN --onnx FILE"
+
+
+@dataclass
+class ExportedDetector(Calibrated):
+    """As `Detector`, of an exported file. `description` is what its metadata say.
+
+    Raises `UserError` if its limits could not give a verdict.
+    """
+
+    network: object  # openvino.CompiledModel
+    preparation: Preparation
+    size: int
+    threshold: float
+    temperature: float
+    description: dict = field(default_factory=dict)
+    band: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        self.check_limits()
+
+    def scores(self, images, batch: int = 64, expected: int = 0) -> np.ndarray:
+        """As `Calibrated.scores`."""
+        images = np.ascontiguousarray(images)
+        step = fitting(batch, images.shape[-1])
+        parts = [self.network(images[start : start + step])[LOGIT].copy()
+                 for start in range(0, len(images), step)]  # fmt: skip
+        return np.concatenate([np.zeros(0), *parts])  # float64
+
+
+def load_exported(path: str | Path) -> ExportedDetector:
+    """The detector in an exported `.onnx` file.
+
+    Raises `UserError` if there is none, if it is damaged or not one of ours, and without OpenVINO.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
+    if importlib.util.find_spec("openvino") is None:
+        raise UserError(f"{path} is read by OpenVINO, which is not installed: pip install openvino,"
+                        " or give the run that was exported")  # fmt: skip
+    import openvino  # late: it takes as long as all else together
+
+    try:
+        network = openvino.Core().read_model(path)
+    except RuntimeError as error:
+        raise UserError(f"{path} is no readable ONNX file ({one_line(error, 100)}); {OTHERS}"
+                        ) from None  # fmt: skip
+    about = _metadata(path, network)
+    names = [each.any_name for each in (*network.inputs, *network.outputs)]
+    if names != [INPUT, LOGIT, PROBABILITY]:
+        raise UserError(f"{path} has {', '.join(names)} in place of {INPUT}, {LOGIT} and "
+                        f"{PROBABILITY}; {OTHERS}")  # fmt: skip
+    band = about["band"]
+    return ExportedDetector(
+        openvino.Core().compile_model(network, "CPU", settings()),
+        Preparation.from_dict(about["preparation"]),
+        about["size"],
+        about["threshold"],
+        about["temperature"],
+        about,
+        (band["real_below"], band["fake_from"]),
+    )
+
+
+def settings() -> dict[str, object]:
+    """How OpenVINO is to compute: in fp32, on as many threads as everything else."""
+    return {"INFERENCE_NUM_THREADS": runtime.threads(), "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "LATENCY"}  # fmt: skip
+
+
+def _metadata(path: Path, network) -> dict:
+    place = ["framework", KEY]
+    if not network.has_rt_info(place):
+        raise UserError(f"{path} does not say how its images are prepared, nor its threshold: it is"
+                        f" no export of mesocore; {OTHERS}")  # fmt: skip
+    try:
+        return parse_json(network.get_rt_info(place).astype(str), Exported)
+    except ValueError as error:
+        raise UserError(f"{path}, metadata: {one_line(error)}; {OTHERS}") from None

@@ -1,0 +1,99 @@
+"""A detector as one ONNX file that says of itself how it is to be used.
+
+Its input is `images`, uint8 `(N, 3, S, S)`, RGB, prepared as the metadata say; its outputs are
+`logit` and `probability_fake`, float32 `(N,)`. N is free. The metadata have, under "mesocore", a
+JSON object (`schemas.Exported`): labels, threshold, band, temperature, preparation, and which
+weights, trained on which set.
+"""
+
+import io
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from mesocore.core.errors import UserError
+from mesocore.core.files import write_bytes
+from mesocore.nets.detector import Detector
+from mesocore.nets.inference.calibration import LABELS
+from mesocore.nets.inference.exported import INPUT, KEY, LOGIT, PROBABILITY, load_exported
+from mesocore.nets.models import parameter_count
+
+OPSET = 18
+CLOSE = 1e-4  # logits of PyTorch and of the file
+
+
+class _Judged(nn.Module):
+    def __init__(self, model: nn.Module, temperature: float):
+        super().__init__()
+        self.model, self.temperature = model, temperature
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        logit = self.model(images)
+        return logit, torch.sigmoid(logit / self.temperature)
+
+
+def export(detector: Detector, file: Path) -> float:
+    """Writes the file, reads it back, and returns by how much a logit differs from PyTorch's.
+
+    Raises `UserError`, and leaves no file, if that is more than `CLOSE`.
+    """
+    file = Path(file)
+    write_bytes(file, to_onnx(detector))
+    images = blotted(detector.size)
+    apart = float(np.abs(load_exported(file).logits(images) - detector.logits(images)).max())
+    if apart > CLOSE:
+        file.unlink()
+        raise UserError(f"{file} was not written: its logits would be {apart:.2g} from PyTorch's")
+    return apart
+
+
+def to_onnx(detector: Detector) -> bytes:
+    """The content of the file."""
+    example, buffer = torch.from_numpy(blotted(detector.size)), io.BytesIO()
+    free = {name: {0: "N"} for name in (INPUT, LOGIT, PROBABILITY)}
+    with warnings.catch_warnings():  # of tracing, which is deprecated, and of our size check
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            _Judged(detector.model, detector.temperature).eval(), (example,), buffer, dynamo=False,
+            input_names=[INPUT], output_names=[LOGIT, PROBABILITY], dynamic_axes=free,
+            opset_version=OPSET,
+        )  # fmt: skip
+    model = onnx.load_from_string(buffer.getvalue())
+    onnx.helper.set_model_props(model, {KEY: json.dumps(about(detector), sort_keys=True)})
+    return model.SerializeToString(deterministic=True)
+
+
+def about(detector: Detector) -> dict:
+    """What the file says of itself: `schemas.Exported`."""
+    low, high = detector.band
+    config = detector.description["config"]
+    return {
+        "model": config["model"],
+        "parameters": parameter_count(detector.model),
+        "size": detector.size,
+        "labels": list(LABELS),
+        "threshold": detector.threshold,
+        "band": {"real_below": low, "fake_from": high},
+        "temperature": detector.temperature,
+        "preparation": detector.preparation.to_dict(),
+        "weights_sha256": detector.description["weights_sha256"],
+        "manifest_sha256": config.get("manifest_sha256"),
+    }
+
+
+def blotted(size: int, count: int = 4) -> np.ndarray:
+    """Smooth blots under grain, of which each image has more: uint8 `(N, 3, size, size)`."""
+    drawn = np.random.default_rng(0)
+    images = []
+    for number in range(count):
+        blots = Image.fromarray(drawn.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        smooth = np.asarray(blots.resize((size, size), Image.Resampling.BICUBIC), np.float64)
+        grain = drawn.normal(0, 2 * number, smooth.shape)
+        images.append((smooth + grain).round().clip(0, 255).astype(np.uint8).transpose(2, 0, 1))
+    return np.stack(images)
