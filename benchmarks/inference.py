@@ -1,9 +1,9 @@
 """How fast networks judge on this CPU: `python benchmarks/inference.py [IMAGES]`.
 
 Images a second at 256 px, in batches of 64, of PyTorch (eager, as a model is called) and of
-OpenVINO as nets/inference/engine.py runs it, on the same threads. The two take turns, round by round, in one
-process, and each keeps its fastest round; run nothing else meanwhile. The images are noise. Prints
-a table, with the seconds that converting took and the largest difference of a logit.
+OpenVINO as nets/inference/engine.py runs it, on the same threads. The two take turns, round by
+round, in one process, and each keeps its fastest round; run nothing else meanwhile. The images are
+noise. Prints a table, with the seconds that converting took and the largest difference of a logit.
 """
 
 import sys

@@ -132,6 +132,29 @@ def test_predict_as_text_json_and_csv(work):
     assert float(rows[0]["probability_fake"]) == pytest.approx(answers[0]["probability_fake"])
 
 
+def test_an_exported_detector_answers_as_its_run(work, tmp_path):
+    file, folder = tmp_path / "detector.onnx", work / "raw" / "real"
+    done = mesocore("export", work / "run", "--onnx", file)
+    assert done.returncode == 0 and "logits differ from PyTorch's by" in done.stdout, done.stderr
+    ours, theirs = (
+        json.loads(mesocore("predict", detector, folder, "--json").stdout)
+        for detector in (work / "run", file)
+    )
+    assert len(ours) == len(theirs) > 1
+    for one, other in zip(ours, theirs, strict=True):
+        assert other.pop("probability_fake") == pytest.approx(one.pop("probability_fake"), abs=1e-5)
+        assert one == other
+    for arguments, said in (
+        (["export", work / "run", "--onnx", tmp_path / "detector.bin"], "ends in .onnx"),
+        (["export", work / "run", "--onnx", "/proc/none/detector.onnx"], "--onnx"),
+        (["export", file, "--onnx", tmp_path / "other.onnx"], "is not a model"),
+        (["predict", file, folder, "--fake-class", "1"], "leave out --fake-class"),
+        (["predict", tmp_path / "none.onnx", folder], "none.onnx: no such file"),
+    ):
+        refused = mesocore(*arguments)
+        assert refused.returncode == 2 and said in refused.stderr, refused.stderr
+
+
 def test_predict_reports_a_bad_image_by_its_exit_status(work):
     done = mesocore("predict", work / "run", "nothing.jpg", work / "raw" / "fake" / "000.png")
     assert done.returncode == 1

@@ -12,6 +12,8 @@ import pytest
 
 from mesocore import ROOMS
 from mesocore.core.runtime import project_root
+from mesocore.nets import load_detector
+from mesocore.nets.inference import export
 from tests.conftest import picture
 
 ROOT = project_root()
@@ -186,3 +188,12 @@ def test_predict_loads_what_it_needs(small_run, tmp_path):
     slow = {"torchvision", "torch._dynamo", "sklearn", "matplotlib", "pandas", "accelerate",
             "torch_pruning", "captum", "h5py"}  # fmt: skip
     assert status == 0 and slow & set(modules) == set()
+
+
+def test_predict_of_an_exported_detector_does_without_pytorch(small_run, tmp_path):
+    picture(1, 96).save(tmp_path / "face.png")
+    export(load_detector(small_run("meso4", seed=0)), tmp_path / "detector.onnx")
+    command = [sys.executable, "-c", PREDICT, tmp_path / "detector.onnx", tmp_path / "face.png"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    status, modules = json.loads(done.stdout.splitlines()[-1])
+    assert status == 0 and "openvino" in modules and not {"torch", "pandas", "h5py"} & set(modules)

@@ -56,7 +56,7 @@ def _detector(path: Path, fake_class: int | None = None) -> "Calibrated":
 @app.command()
 def export(
     run: options.path("RUN", "a run's folder, or Keras' .h5 or .keras"),
-    onnx: options.text("--onnx", "the file to write, NAME.onnx"),
+    onnx: options.path("--onnx", "the file to write, NAME.onnx"),
     fake_class: options.FakeClass = None,
 ) -> None:
     """Write a detector as one ONNX file, with all it takes to use it in its metadata."""
@@ -64,19 +64,16 @@ def export(
     from mesocore.nets.detector import load_detector
     from mesocore.nets.inference.exported import SUFFIX
 
-    file = Path(onnx)
-    if file.suffix != SUFFIX:
-        raise UserError(f"--onnx {file}: write a name that ends in {SUFFIX}")
-    outputs.check({"--onnx": file}, [run])
+    if onnx.suffix != SUFFIX:
+        raise UserError(f"--onnx {onnx}: write a name that ends in {SUFFIX}")
+    outputs.check({"--onnx": onnx}, [run])
     if importlib.util.find_spec("onnx") is None:
         raise UserError("to export takes the package onnx: pip install onnx")
     from mesocore.nets.inference.onnx_export import export as write
 
     setup()
-    apart = write(load_detector(run, fake_class), file)
-    print(
-        f"{file}: {file.stat().st_size:,} bytes; no logit is more than {apart:.1g} from PyTorch's"
-    )
+    apart = write(load_detector(run, fake_class), onnx)
+    print(f"{onnx}: {onnx.stat().st_size:,} bytes; logits differ from PyTorch's by {apart:.1g}")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """The settings of a training run, declared once: name, default, what it means, what it may be.
 
-The options of `mesocore train` are made from these fields (cli/runs.py). Nothing here loads torch until
-a setting is checked, so that `--help` answers at once.
+The options of `mesocore train` are made from these fields (cli/runs.py). Nothing here loads torch
+until a setting is checked, so that `--help` answers at once.
 """
 
 from dataclasses import MISSING, dataclass, field, fields

@@ -16,7 +16,7 @@ from mesocore.nets import pruning
 from mesocore.nets.detector import Detector, load_detector
 from mesocore.nets.inference import onnx_export
 from mesocore.nets.inference.exported import KEY, load_exported
-from mesocore.nets.inference.onnx_export import export, blotted, to_onnx
+from mesocore.nets.inference.onnx_export import blotted, export, to_onnx
 from mesocore.nets.models import CHOSEN, MODELS, build
 
 NAMES = [*MODELS, CHOSEN, f"2*{CHOSEN}", f"{CHOSEN}+patches", f"{CHOSEN}+pooled+kinds",
