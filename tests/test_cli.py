@@ -110,23 +110,26 @@ def test_keras_weights_of_either_direction(work, tmp_path):
     image = work / "raw" / "fake" / "000.png"
 
     def fake(*options: object) -> float:
-        done = mesocore("predict", tmp_path / "a.h5", image, "--json", *options)
+        done = mesocore("predict", image, "--model", tmp_path / "a.h5", "--json", *options)
         return json.loads(done.stdout)[0]["probability_fake"]
 
     assert fake() == fake("--fake-class", 0) == pytest.approx(1 - fake("--fake-class", 1))
-    for command in (["predict", work / "run", image], ["evaluate", work / "run", "--data", "x"]):
+    for command in (
+        ["predict", image, "--model", work / "run"],
+        ["evaluate", work / "run", "--data", "x"],
+    ):
         done = mesocore(*command, "--fake-class", 1)
         assert done.returncode == 2 and "is for Keras files" in done.stderr
 
 
 def test_predict_as_text_json_and_csv(work):
     image, folder = work / "raw" / "fake" / "000.png", work / "raw" / "real"
-    text = mesocore("predict", work / "run", image)
+    text = mesocore("predict", "--model", work / "run", image)
     assert text.returncode == 0 and "probability of fake" in text.stdout
-    answers = json.loads(mesocore("predict", work / "run", folder, "--json").stdout)
+    answers = json.loads(mesocore("predict", "--model", work / "run", folder, "--json").stdout)
     assert len(answers) == 40
     rows = list(csv.DictReader(io.StringIO(
-        mesocore("predict", work / "run", folder, "nothing.jpg", "--csv").stdout
+        mesocore("predict", "--model", work / "run", folder, "nothing.jpg", "--csv").stdout
     )))  # fmt: skip
     assert len(rows) == 41 and rows[-1]["error"] == "no such file"
     assert float(rows[0]["probability_fake"]) == pytest.approx(answers[0]["probability_fake"])
@@ -137,26 +140,31 @@ def test_an_exported_detector_answers_as_its_run(work, tmp_path):
     done = mesocore("export", work / "run", "--onnx", file)
     assert done.returncode == 0 and "logits differ from PyTorch's by" in done.stdout, done.stderr
     ours, theirs = (
-        json.loads(mesocore("predict", detector, folder, "--json").stdout)
+        json.loads(mesocore("predict", folder, "--model", detector, "--json").stdout)
         for detector in (work / "run", file)
     )
     assert len(ours) == len(theirs) > 1
     for one, other in zip(ours, theirs, strict=True):
-        assert other.pop("probability_fake") == pytest.approx(one.pop("probability_fake"), abs=1e-5)
+        for name in ("probability_fake", "probability_at_prior"):
+            assert other.pop(name) == pytest.approx(one.pop(name), abs=1e-5)
         assert one == other
     for arguments, said in (
         (["export", work / "run", "--onnx", tmp_path / "detector.bin"], "ends in .onnx"),
         (["export", work / "run", "--onnx", "/proc/none/detector.onnx"], "--onnx"),
         (["export", file, "--onnx", tmp_path / "other.onnx"], "is not a model"),
-        (["predict", file, folder, "--fake-class", "1"], "leave out --fake-class"),
-        (["predict", tmp_path / "none.onnx", folder], "none.onnx: no such file"),
+        (["predict", folder, "--model", file, "--fake-class", "1"], "leave out --fake-class"),
+        (["predict", folder, "--model", tmp_path / "none.onnx"], "none.onnx: no such run"),
+        (["predict", work / "run", folder], "is a detector, not a picture; write --model"),
+        (["predict", file], "is a detector, not a picture; write --model"),
     ):
         refused = mesocore(*arguments)
         assert refused.returncode == 2 and said in refused.stderr, refused.stderr
 
 
 def test_predict_reports_a_bad_image_by_its_exit_status(work):
-    done = mesocore("predict", work / "run", "nothing.jpg", work / "raw" / "fake" / "000.png")
+    done = mesocore(
+        "predict", "--model", work / "run", "nothing.jpg", work / "raw" / "fake" / "000.png"
+    )
     assert done.returncode == 1
     assert done.stdout.splitlines()[0] == "nothing.jpg: error: no such file"
     assert len(done.stdout.splitlines()) == 2 and "Traceback" not in done.stderr
@@ -182,9 +190,9 @@ def test_the_doctor_speaks_where_torch_is_broken(tmp_path):
         (["evaluate", "nowhere", "--data", "{work}/set"], "nowhere"),
         (["evaluate", "{work}/run", "--data", "nowhere"], "nowhere"),
         (["evaluate", "{work}/run", "--data", "{work}/set", "--split", "dev"], "dev"),
-        (["predict", "nowhere", "a.jpg"], "nowhere"),
-        (["predict", "{work}/raw/real/000.png", "a.jpg"], "000.png"),
-        (["predict", "{work}/run", "a.jpg", "--json", "--csv"], "--csv"),
+        (["predict", "a.jpg", "--model", "nowhere"], "nowhere"),
+        (["predict", "a.jpg", "--model", "{work}/raw/real/000.png"], "000.png"),
+        (["predict", "a.jpg", "--json", "--csv"], "--csv"),
     ],
 )
 def test_a_mistake_is_one_line(arguments, word, work):
@@ -247,8 +255,8 @@ def test_ctrl_c_ends_a_training_process_with_one_line_and_130(work):
 
 
 def test_a_pipe_that_nobody_reads_any_more_is_no_traceback(work):
-    """As in `mesocore predict RUN FOLDER --csv | head -1`."""
-    predicting = process("predict", work / "run", work / "raw" / "real", "--csv")
+    """As in `mesocore predict FOLDER --csv | head -1`."""
+    predicting = process("predict", "--model", work / "run", work / "raw" / "real", "--csv")
     predicting.stdout.close()
     said = predicting.stderr.read()
     predicting.wait(timeout=120)

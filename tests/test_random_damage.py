@@ -108,7 +108,7 @@ def test_a_damaged_run_gives_a_verdict_or_a_line(name, damage, copies, capfd, tm
     face = tmp_path_factory.getbasetemp() / "face.png"
     picture(1).save(face)
     with damaged(run / name, damage):
-        ends_well(["predict", str(run), str(face)], capfd)
+        ends_well(["predict", "--model", str(run), str(face)], capfd)
 
 
 @pytest.mark.parametrize("name", ["config.json", "last.safetensors", "history.csv"])
@@ -136,4 +136,4 @@ def test_a_damaged_picture_is_judged_or_named(suffix, damage, copies, capfd, tmp
     file = tmp_path_factory.getbasetemp() / f"face.{suffix}"
     picture(2).save(file)
     file.write_bytes(damage(file.read_bytes()))
-    assert ends_well(["predict", str(run), str(file)], capfd) in (0, 1)
+    assert ends_well(["predict", "--model", str(run), str(file)], capfd) in (0, 1)

@@ -28,7 +28,7 @@ OUTSIDE = {"__init__", "__main__", "_lazy", "doctor"}
 OPENED = {("doctor", "mesocore.cli.use")}
 ABOVE = ("experiments", "benchmarks", "scripts", "tests")
 COMMANDS = ("assemble", "merge", "audit", "train", "prune", "ensemble", "evaluate", "predict",
-            "export", "doctor")  # fmt: skip
+            "models", "export", "demo", "doctor")  # fmt: skip
 HEAVY = ("torch", "torchvision", "sklearn", "matplotlib", "pandas")
 MOST_LINES, MOST_MODULES = 300, 14
 each_room = pytest.mark.parametrize("room", ROOMS)
@@ -182,7 +182,7 @@ def test_predict_loads_what_it_needs(small_run, tmp_path):
     """One photograph must not wait for torchvision, the compiler, or what draws and trains."""
     picture(1, 96).save(tmp_path / "face.png")
     run = small_run("meso4", seed=0)
-    done = subprocess.run([sys.executable, "-c", PREDICT, str(run), str(tmp_path / "face.png")],
+    done = subprocess.run([sys.executable, "-c", PREDICT, "--model", run, tmp_path / "face.png"],
                           capture_output=True, text=True, check=True)  # fmt: skip
     status, modules = json.loads(done.stdout.splitlines()[-1])
     slow = {"torchvision", "torch._dynamo", "sklearn", "matplotlib", "pandas", "accelerate",
@@ -193,7 +193,8 @@ def test_predict_loads_what_it_needs(small_run, tmp_path):
 def test_predict_of_an_exported_detector_does_without_pytorch(small_run, tmp_path):
     picture(1, 96).save(tmp_path / "face.png")
     export(load_detector(small_run("meso4", seed=0)), tmp_path / "detector.onnx")
-    command = [sys.executable, "-c", PREDICT, tmp_path / "detector.onnx", tmp_path / "face.png"]
+    command = [sys.executable, "-c", PREDICT, "--model", tmp_path / "detector.onnx",
+               tmp_path / "face.png"]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     status, modules = json.loads(done.stdout.splitlines()[-1])
     assert status == 0 and "openvino" in modules and not {"torch", "pandas", "h5py"} & set(modules)

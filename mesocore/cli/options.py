@@ -70,6 +70,10 @@ Resume = Annotated[bool, typer.Option("--resume", help="go on with the run in --
 Labels = text("--label", "FOLDER=real or =fake: what a name means", many=True)
 Card = path("--card", "write a model card here, in Markdown; - is stdout")
 Record = path("--json", "write what was found here; - is stdout")
+DEFAULT_MODEL = "recommended"
+Model = text(
+    "--model", "a name of mesocore models, a run, an exported .onnx, or Keras' .h5 or .keras"
+)
 FaceMargin = number(
     "--face-margin", "cut the largest face out, so many times its side", Range(float, 0.5, 5)
 )

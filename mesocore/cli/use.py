@@ -10,18 +10,24 @@ from mesocore.cli import options
 from mesocore.cli.application import app
 from mesocore.core import outputs
 from mesocore.core.errors import UserError
+from mesocore.core.ranges import Range
 from mesocore.core.terminal import say as print
 
 if TYPE_CHECKING:
     from mesocore.nets.inference.calibration import Calibrated
 
+PRIOR = Range(float, most=1, open_end=True, positive=True)
+
 
 @app.command()
 def predict(
-    run: options.path("RUN", "a run, an exported .onnx, or Keras' .h5 or .keras"),
     paths: options.text("PATH...", "images, globs, folders: all their files", many=True),
+    model: options.Model = options.DEFAULT_MODEL,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="comma-separated, with a header")] = False,
+    prior: options.number(
+        "--prior", "share of fakes among such pictures (default: 0.5)", PRIOR
+    ) = 0.5,
     fake_class: options.FakeClass = None,
     no_crop: options.NoCrop = False,
 ) -> None:
@@ -32,16 +38,24 @@ def predict(
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other; choose one")
     from mesocore.evaluation import prediction
+    from mesocore.nets.inference import shipped
 
-    verdicts = prediction.predict(_detector(run, fake_class), paths, not no_crop)
+    for path in paths:
+        if shipped.is_detector(Path(path)):
+            raise UserError(f"{path} is a detector, not a picture; write --model {path}")
+    verdicts = prediction.predict(_detector(model, fake_class), paths, not no_crop, prior)
     failed = prediction.show(verdicts, "json" if as_json else "csv" if as_csv else "text")
     raise typer.Exit(1 if failed else 0)
 
 
-def _detector(path: Path, fake_class: int | None = None) -> "Calibrated":
-    """That of a run or of a Keras file, or of an exported one, for which PyTorch is not loaded."""
+def _detector(model: str, fake_class: int | None = None) -> "Calibrated":
+    """That of a name, of a run or of a Keras file, or an exported one, for which PyTorch is not
+    loaded."""
+    from mesocore.nets.inference import shipped
     from mesocore.nets.inference.exported import SUFFIX, load_exported
 
+    path = shipped.find(model)
+    path = shipped.soonest(path) if fake_class is None else path
     if path.suffix == SUFFIX:
         if fake_class is not None:
             raise UserError(f"{path} says itself what is fake; leave out --fake-class")
@@ -54,18 +68,33 @@ def _detector(path: Path, fake_class: int | None = None) -> "Calibrated":
 
 
 @app.command()
+def models() -> None:
+    """List the detectors that come with mesocore, and what each is worth."""
+    from mesocore.nets.inference import shipped
+
+    for each in shipped.shipped():
+        about = each.description
+        size = sum(path.stat().st_size for path in each.folder.iterdir())
+        print(f"{each.name}: {about['config']['model']}, {size / 1e6:.1f} MB, in {each.folder}")
+        for row in each.figures:
+            print("  " + "; ".join(f"{name} {value}" for name, value in row.items()))
+
+
+@app.command()
 def export(
-    run: options.path("RUN", "a run's folder, or Keras' .h5 or .keras"),
+    model: options.text("MODEL", "a run, Keras' .h5 or .keras, or a name of mesocore models"),
     onnx: options.path("--onnx", "the file to write, NAME.onnx"),
     fake_class: options.FakeClass = None,
 ) -> None:
     """Write a detector as one ONNX file, with all it takes to use it in its metadata."""
     from mesocore.core.runtime import setup
     from mesocore.nets.detector import load_detector
+    from mesocore.nets.inference import shipped
     from mesocore.nets.inference.exported import SUFFIX
 
     if onnx.suffix != SUFFIX:
         raise UserError(f"--onnx {onnx}: write a name that ends in {SUFFIX}")
+    run = shipped.find(model)
     outputs.check({"--onnx": onnx}, [run])
     if importlib.util.find_spec("onnx") is None:
         raise UserError("to export takes the package onnx: pip install onnx")
@@ -74,6 +103,28 @@ def export(
     setup()
     apart = write(load_detector(run, fake_class), onnx)
     print(f"{onnx}: {onnx.stat().st_size:,} bytes; logits differ from PyTorch's by {apart:.1g}")
+
+
+@app.command()
+def demo(
+    model: options.Model = options.DEFAULT_MODEL,
+    out: options.path("--out", "write the page here, and do not open it") = None,
+) -> None:
+    """Open a page that judges pictures in the browser; nothing leaves this machine."""
+    import tempfile
+    import webbrowser
+
+    from mesocore.evaluation.page import write_page
+    from mesocore.nets.inference import shipped
+
+    detector = shipped.find(model)
+    known = next((each for each in shipped.shipped() if each.folder == detector), None)
+    outputs.check({"--out": out}, [detector])
+    page = out or Path(tempfile.mkdtemp(prefix="mesocore-")) / "page.html"
+    write_page(shipped.soonest(detector), page, known.figures if known else ())
+    print(f"{page}: open it in a browser; it needs no network and sends nothing")
+    if out is None and not webbrowser.open(page.as_uri()):
+        raise UserError(f"no browser was found here; open {page} yourself, or write --out FILE")
 
 
 @app.command()

@@ -20,6 +20,7 @@ from mesocore.nets.inference.calibration import Calibrated, to_probability
 
 BATCH = 32
 THREADS = 2  # that open files and find faces, while a batch is judged
+EVEN = 0.5  # share of fakes that a detector's own P(fake) takes for granted
 NO_SCORE = "the detector gives no finite score; its weights cannot be used"
 
 
@@ -27,7 +28,9 @@ NO_SCORE = "the detector gives no finite score; its weights cannot be used"
 class Verdict:
     """The answer to one face, or to one picture as a whole: P(fake) and a verdict, or an error.
 
-    `verdict` is "real" below `real_below`, "fake" from `fake_from`, "unsure" between the two.
+    `probability_fake` is that where half of such pictures are fake, `probability_at_prior` where a
+    share `prior` is. By the latter `verdict` is "real" below `real_below`, "fake" from `fake_from`,
+    "unsure" between the two.
     `face` counts the faces of a picture from 1, the largest first; `left`, `top`, `right`, `bottom`
     are the square that was judged, in pixels of the picture as it is shown (turned as its EXIF
     says). Both are None for a whole picture.
@@ -40,6 +43,8 @@ class Verdict:
     right: int | None = None
     bottom: int | None = None
     probability_fake: float | None = None
+    prior: float | None = None
+    probability_at_prior: float | None = None
     verdict: str | None = None
     real_below: float | None = None
     fake_from: float | None = None
@@ -58,6 +63,8 @@ class Verdict:
         limits = f"threshold {self.fake_from:.3f}"
         if self.real_below < self.fake_from:
             limits = f"real below {self.real_below:.3f}, fake from {self.fake_from:.3f}"
+        if self.prior != EVEN:
+            limits = f"at a prior of {self.prior:g} {self.probability_at_prior:.3f}, {limits}"
         return f"{path}: {self.verdict} (probability of fake {self.probability_fake:.3f}, {limits})"
 
 
@@ -96,22 +103,24 @@ def _expanded(path: str) -> list[tuple[str, str | None]]:
     return inside or [(path, "no image in this folder")]
 
 
-def predict(detector: Calibrated, paths: Sequence[str], crop: bool = True) -> Iterator[Verdict]:
+def predict(
+    detector: Calibrated, paths: Sequence[str], crop: bool = True, prior: float = EVEN
+) -> Iterator[Verdict]:
     """A `Verdict` for every file behind `paths`, in order, some `BATCH` images in memory at a time.
 
     A detector that learnt from faces that were cut out judges each face of a picture by itself, cut
     out in the same way, and no picture without a face; one that would have to be enlarged more than
     twice is too small to judge. Every other detector, and every one without `crop`, takes a picture
     to show one face that fills most of it. Each image goes through the detector's own preparation,
-    so what is judged is what was learnt.
+    so what is judged is what was learnt. `prior`: the share of fakes among such pictures, in 0..1.
     """
     items, waiting = find_images(paths), list[_Judged]()
     for opened in ahead(lambda item: _opened(detector, *item, crop), items, THREADS):
         waiting += opened
         while len(waiting) >= BATCH:
-            yield from _answers(detector, waiting[:BATCH], len(items))
+            yield from _answers(detector, waiting[:BATCH], len(items), prior)
             waiting = waiting[BATCH:]
-    yield from _answers(detector, waiting, len(items))
+    yield from _answers(detector, waiting, len(items), prior)
 
 
 _Judged = tuple[Verdict, np.ndarray | None]  # with the image if it can be judged, uint8 (3, S, S)
@@ -150,12 +159,14 @@ def _cut_out(
     return asked, prepared_array(image.crop(square), detector.preparation)
 
 
-def _answers(detector: Calibrated, asked: Sequence[_Judged], files: int) -> list[Verdict]:
+def _answers(
+    detector: Calibrated, asked: Sequence[_Judged], files: int, prior: float
+) -> list[Verdict]:
     arrays = [array for _, array in asked if array is not None]
     scores = iter(())
     if arrays:
         scores = iter(detector.scores(_fitted(np.stack(arrays), detector.size), expected=files))
-    return [verdict if array is None else _judged(detector, verdict, next(scores))
+    return [verdict if array is None else _judged(detector, verdict, next(scores), prior)
             for verdict, array in asked]  # fmt: skip
 
 
@@ -168,13 +179,17 @@ def _fitted(images: np.ndarray, size: int) -> np.ndarray:
     return resize(torch.from_numpy(images), size).numpy()
 
 
-def _judged(detector: Calibrated, asked: Verdict, logit: float) -> Verdict:
+def _judged(detector: Calibrated, asked: Verdict, logit: float, prior: float) -> Verdict:
     if not np.isfinite(logit):
         return replace(asked, error=NO_SCORE)
-    probability = float(to_probability(logit, detector.temperature))
+    odds = np.log(prior / (1 - prior))  # 0 where they are even
+    even, there = (
+        float(to_probability(x))
+        for x in (logit / detector.temperature, logit / detector.temperature + odds)
+    )
     low, high = detector.band
-    return replace(asked, probability_fake=probability, verdict=detector.verdict(probability),
-                   real_below=low, fake_from=high)  # fmt: skip
+    return replace(asked, probability_fake=even, prior=prior, probability_at_prior=there,
+                   verdict=detector.verdict(there), real_below=low, fake_from=high)  # fmt: skip
 
 
 def show(verdicts: Iterable[Verdict], form: str) -> int:

@@ -87,3 +87,9 @@ class Exported(TypedDict):
     preparation: PreparationDict
     weights_sha256: Sha256
     manifest_sha256: Sha256 | None
+
+
+class Figures(TypedDict):
+    """figures.json of a detector of the package: a row for each set that it was tested on."""
+
+    rows: list[dict[str, str]]

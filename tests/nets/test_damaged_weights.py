@@ -262,7 +262,7 @@ def test_finite_weights_without_a_finite_score_give_no_verdict(run, tmp_path):
     image = tmp_path / "a.png"
     picture(0, 64).save(image)
     rewritten(run, changed_state(run, **{FIRST: torch.full((8, 3, 3, 3), 1e38)}))
-    done = mesocore("predict", run, image, "--json")
+    done = mesocore("predict", "--model", run, image, "--json")
     [row] = json.loads(done.stdout)
     assert done.returncode == 1 and row["verdict"] is None and row["probability_fake"] is None
     assert "no finite score" in row["error"]

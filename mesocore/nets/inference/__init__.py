@@ -2,7 +2,7 @@
 
 from mesocore._lazy import exports
 
-__all__ = ["ExportedDetector", "export", "load_exported"]
+__all__ = ["ExportedDetector", "export", "load_exported", "shipped"]
 
 __getattr__, __dir__ = exports(
     __name__,
@@ -10,4 +10,5 @@ __getattr__, __dir__ = exports(
     engine=[],
     exported=["ExportedDetector", "load_exported"],
     onnx_export=["export"],
+    shipped=["shipped"],
 )

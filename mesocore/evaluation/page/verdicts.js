@@ -1,0 +1,39 @@
+// From a score to words. No DOM in here.
+
+// P(fake) where a share `prior` of such pictures is fake; the detector's own assumes one half.
+function atPrior(probability, prior) {
+  const odds = (probability / (1 - probability)) * (prior / (1 - prior));
+  return Number.isFinite(odds) ? odds / (1 + odds) : 1;
+}
+
+function verdictOf(probability, band) {
+  if (probability < band.real_below) return "real";
+  return probability >= band.fake_from ? "fake" : "unsure";
+}
+
+function percent(probability) {
+  if (probability > 0.995) return "over 99 %";
+  return probability < 0.005 ? "under 1 %" : `${Math.round(100 * probability)} %`;
+}
+
+const SAID = {
+  real: "No trace of a forgery that it knows.",
+  fake: "It looks like the forgeries that it learnt from.",
+  unsure: "It cannot tell. That is an answer too.",
+};
+
+// What a face's answer means, in one or two sentences.
+function inWords(probability, prior, band) {
+  const there = atPrior(probability, prior);
+  const verdict = verdictOf(there, band);
+  const base = prior === 0.5 ? "" : `, ${percent(there)} if ${shareInWords(prior)} is`;
+  return {
+    verdict,
+    probability: there,
+    words: `${SAID[verdict]} Chance of a fake: ${percent(probability)} if half of such pictures are fake${base}.`,
+  };
+}
+
+function shareInWords(prior) {
+  return `1 in ${Math.round(1 / prior).toLocaleString("en")}`;
+}

@@ -1,0 +1,68 @@
+"""The detectors that come with the package, by name."""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from mesocore.core.errors import UserError
+from mesocore.core.schemas import read_json
+from mesocore.nets.inference.exported import SUFFIX
+from mesocore.nets.schemas import Description, Figures
+
+FOLDER = Path(__file__).parents[2] / "detectors"
+FILES = (SUFFIX, ".h5", ".hdf5", ".keras", ".safetensors")  # that a detector may be
+CARD, FIGURES, EXPORTED = "card.md", "figures.json", f"detector{SUFFIX}"
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A detector of the package: a run's folder, with the same detector exported, its card, and
+    the figures that were measured of it."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return FOLDER / self.name
+
+    @property
+    def description(self) -> dict:
+        """As in the run's model.json."""
+        return read_json(self.folder / "model.json", Description, "install mesocore anew")
+
+    @property
+    def figures(self) -> list[dict[str, str]]:
+        """What it is worth: a row for each set that it was tested on, as texts by column."""
+        return read_json(self.folder / FIGURES, Figures, "install mesocore anew")["rows"]
+
+
+def shipped() -> list[Shipped]:
+    """All of them, by name."""
+    return [Shipped(path.parent.name) for path in sorted(FOLDER.glob("*/model.json"))]
+
+
+def find(model: str | Path) -> Path:
+    """Where a detector is: that of the name, or the file or folder `model` itself.
+
+    A path may be meant by what is also a name: `./recommended` is one. Raises `UserError` if there
+    is neither.
+    """
+    names = [each.name for each in shipped()]
+    if str(model) in names:
+        return FOLDER / str(model)
+    if not Path(model).exists():
+        raise UserError(f"{model}: no such run or weight file; detectors that come with mesocore: "
+                        f"{', '.join(names) or 'none'}")  # fmt: skip
+    return Path(model)
+
+
+def soonest(folder: Path) -> Path:
+    """The exported file in a folder, which needs no PyTorch, if there is one and OpenVINO is."""
+    file = folder / EXPORTED
+    usable = file.is_file() and importlib.util.find_spec("openvino") is not None
+    return file if usable else folder
+
+
+def is_detector(path: Path) -> bool:
+    """Whether a path is that of a detector and of no picture."""
+    return path.suffix in FILES or (path / "model.json").is_file()
