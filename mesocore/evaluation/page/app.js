@@ -92,11 +92,11 @@ async function judged(picture, wanted) {
 async function findFaces(image) {
   const { scale, width, height } = finderSize(image.width, image.height);
   const small = scale === 1 ? image : shrunk(image, width, height);
-  const { side } = FINDER;
-  const input = new networks.Tensor("float32", finderInput(small), [1, 3, side, side]);
+  const { data, width: wide, height: high } = finderInput(small);
+  const input = new networks.Tensor("float32", data, [1, 3, high, wide]);
   const outputs = await networks.finder.run({ input });
   return facesFrom(Object.fromEntries(
-    Object.entries(outputs).map(([name, tensor]) => [name, tensor.data])), scale);
+    Object.entries(outputs).map(([name, tensor]) => [name, tensor.data])), wide, scale);
 }
 
 async function probability(image, square) {

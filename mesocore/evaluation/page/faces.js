@@ -1,10 +1,10 @@
 // Faces in a picture: YuNet, its outputs read as OpenCV's FaceDetectorYN reads them. No DOM in here.
 
-const FINDER = { side: 640, leastScore: 0.7, overlap: 0.3, strides: [8, 16, 32] };
+const FINDER = { longest: 640, leastScore: 0.7, overlap: 0.3, strides: [8, 16, 32] };
 
 // How large the picture is shown to the face finder: its longer side at most 640.
 function finderSize(width, height) {
-  const scale = Math.min(1, FINDER.side / Math.max(width, height));
+  const scale = Math.min(1, FINDER.longest / Math.max(width, height));
   if (scale === 1) return { scale, width, height };
   return {
     scale,
@@ -13,28 +13,29 @@ function finderSize(width, height) {
   };
 }
 
-// RGBA of at most 640 x 640 -> float planes B, G, R, in the upper left corner of 640 x 640.
+// RGBA -> float planes B, G, R, in the upper left corner of a whole number of strides.
 function finderInput(image) {
-  const { side } = FINDER;
-  const out = new Float32Array(3 * side * side);
+  const [width, height] = [image.width, image.height].map((length) => 32 * Math.ceil(length / 32));
+  const data = new Float32Array(3 * width * height);
   for (let y = 0; y < image.height; y++) {
     for (let x = 0; x < image.width; x++) {
       for (let c = 0; c < 3; c++) {
-        out[(2 - c) * side * side + y * side + x] = image.data[4 * (y * image.width + x) + c];
+        data[((2 - c) * height + y) * width + x] = image.data[4 * (y * image.width + x) + c];
       }
     }
   }
-  return out;
+  return { data, width, height };
 }
 
-// The finder's outputs by name (arrays) -> faces in pixels of the picture, the largest first.
-function facesFrom(outputs, scale) {
+// The finder's outputs by name (arrays), of an input so wide -> faces in pixels of the picture, the
+// largest first.
+function facesFrom(outputs, wide, scale) {
   const unit = (x) => Math.min(1, Math.max(0, x));
   const found = [];
   for (const stride of FINDER.strides) {
-    const columns = FINDER.side / stride;
+    const columns = wide / stride;
     const [cls, obj, box] = ["cls", "obj", "bbox"].map((name) => outputs[`${name}_${stride}`]);
-    for (let i = 0; i < columns * columns; i++) {
+    for (let i = 0; i < cls.length; i++) {
       const score = Math.sqrt(unit(cls[i]) * unit(obj[i]));
       if (score < FINDER.leastScore) continue;
       const width = Math.exp(box[4 * i + 2]) * stride;

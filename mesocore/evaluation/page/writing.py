@@ -14,12 +14,12 @@ from pathlib import Path
 
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_text
-from mesocore.faces import face_finder
 from mesocore.nets.inference.exported import ExportedDetector, load_exported
 
 FOLDER = Path(__file__).parent
 SCRIPTS = ("pixels.js", "faces.js", "verdicts.js", "app.js")
 RUNTIME, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm.gz"
+FINDER = "yunet-2023mar-any-size.onnx"
 UNMEASURED = "<p>How well it does was not measured, or its figures were not given.</p>"
 
 
@@ -38,8 +38,9 @@ def page_html(detector: Path, figures: Sequence[Mapping[str, str]] = ()) -> str:
         raise UserError(f"{detector} judges whole pictures, and the page faces that are cut out; "
                         "export a detector of a set assembled with --face-margin")  # fmt: skip
     about = read.description | {"detector": detector.name}
-    data = {"ort": _stored(FOLDER / "vendor" / RUNTIME), "wasm": _stored(FOLDER / "vendor" / WASM),
-            "finder": _stored(face_finder.WEIGHTS), "detector": _stored(detector)}  # fmt: skip
+    files = {"ort": RUNTIME, "wasm": WASM, "finder": FINDER}
+    data = {name: _stored(FOLDER / "vendor" / file) for name, file in files.items()}
+    data["detector"] = _stored(detector)
     inside = [f'<script type="application/json" id="about">{_json(about)}</script>']
     inside += [f'<script type="text/plain" id="{name}">{text}</script>'
                for name, text in data.items()]  # fmt: skip
