@@ -13,7 +13,7 @@ from mesocore.core import runtime
 from mesocore.core.runtime import project_root
 
 ROOT = project_root()
-PIP_ONLY = {"torch-pruning"}  # not on conda-forge
+PIP_ONLY = {"mini-racer", "torch-pruning"}
 CONDA_NAMES = {"torch": "pytorch", "opencv-python-headless": "py-opencv"}
 UV_HEADER = (
     "uv pip compile --universal --generate-hashes --extra course --no-emit-index-url "
