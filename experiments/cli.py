@@ -56,6 +56,7 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         generator_distance.GENERATOR_DISTANCE,
         retouch_traces.RETOUCH_TRACES,
         keep.KEEP,
+        keep.SHIP,
     )
 }
 

@@ -4,6 +4,8 @@ Each SET/ROW-SEED, a folder in runs/ablation, becomes one in results/runs: the w
 epoch, its history and its description, without paths of this machine. So does
 combination/SET/ROW-SEED, a folder in runs/combination, as results/runs/SET/combination-ROW-SEED,
 and recommended/SET/ROW-SEED as results/runs/SET/ROW-SEED.
+
+`ship` puts one of these into the package instead, as mesocore/detectors/NAME, and exports it.
 """
 
 import shutil
@@ -17,6 +19,7 @@ from mesocore.core.files import write_json
 from mesocore.core.schemas import read_json
 from mesocore.nets import load_detector
 from mesocore.nets.detector import DESCRIPTION, TRAINED_ON, WEIGHTS
+from mesocore.nets.inference import export, shipped
 from mesocore.nets.schemas import Description
 from mesocore.training.run_folder import HISTORY, history
 
@@ -34,6 +37,12 @@ def keep(*names: str) -> None:
         else:
             run, out = f"ablation/{name}", name
         _keep(runner.folder_of(run), runtime.project_root() / "results/runs" / out, *more)
+
+
+def ship(run: str, name: str) -> None:
+    out = shipped.FOLDER / name
+    _keep(runner.folder_of(run), out, TRAINED_ON)
+    export(load_detector(out), out / shipped.EXPORTED)
 
 
 def _keep(run: Path, out: Path, *files: str) -> None:
@@ -57,4 +66,5 @@ def _keep(run: Path, out: Path, *files: str) -> None:
     load_detector(out)
 
 
+SHIP = Command("ship", __doc__, "RUN NAME", ship, least=2)
 KEEP = Command("keep", __doc__, "SET/ROW-SEED...", keep, least=1)

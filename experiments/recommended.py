@@ -6,9 +6,9 @@ epochs (an hour of one core); `pruned` its runs fine-tuned without the smallest 
 is the first seed; the others say how far another would differ.
 
 Runs are kept in runs/recommended/DATA and continued when interrupted; what `keep` has put into
-results/runs is not trained again. Epoch, temperature, threshold and band are chosen on val; test
-images of each family are read once, and every image of the set of `--outside`. Writes
-results/real/DATA-recommended.json.
+results/runs, and `ship` into the package, is not trained again. Epoch, temperature, threshold and
+band are chosen on val; test images of each family are read once, and every image of the set of
+`--outside`. Writes results/real/DATA-recommended.json.
 """
 
 from pathlib import Path
@@ -20,6 +20,7 @@ from experiments.runner import SEEDS, Experiment, Job, Runs
 from mesocore.core import runtime
 from mesocore.data import load
 from mesocore.nets import load_detector
+from mesocore.nets.inference import shipped
 from mesocore.nets.models import parameter_count
 from mesocore.training import TrainConfig
 
@@ -33,10 +34,11 @@ def rows(job: Job) -> list[str]:
 
 def trained(row: str, job: Job, seed: int) -> Path:
     kept = runtime.project_root() / "results/runs" / job.data.name / f"{row}-{seed}"
-    if kept.exists() and load_detector(kept).description["config"]["manifest_sha256"] == (
-        job.data.manifest_sha256
-    ):
-        return kept  # of this very set: another of its name may hold its training images in test
+    for found in (shipped.FOLDER / row, kept):
+        about = load_detector(found).description["config"] if found.exists() else {}
+        # of this very set and seed: another of its name may hold its training images in test
+        if (about.get("manifest_sha256"), about.get("seed")) == (job.data.manifest_sha256, seed):
+            return found
     name = f"recommended/{job.data.name}/{row}-{seed}"
     if row in FINE_TUNED:
         start = trained("recommended", job, seed)

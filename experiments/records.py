@@ -65,14 +65,9 @@ COMMANDS = {  # path below results/ -> command
     "--json results/real/photoshop-audit.json",
     "real/photoshop-transfer.json": "python -m experiments transfer data/photoshop "
     "data/openforensics",
-    "real/recommended.json": "mesocore evaluate "
-    "results/runs/joint-faces/recommended-0 --data data/joint-faces "
+    "real/recommended.json": "mesocore evaluate recommended --data data/joint-faces "
     "--outside data/openforensics-validation-faces --robustness "
-    "--json results/real/recommended.json --card results/real/recommended.md",
-    "real/recommended.md": "mesocore evaluate "
-    "results/runs/joint-faces/recommended-0 --data data/joint-faces "
-    "--outside data/openforensics-validation-faces --robustness "
-    "--json results/real/recommended.json --card results/real/recommended.md",
+    "--json results/real/recommended.json --card mesocore/detectors/recommended/card.md",
     "real/retouch-traces.json": "python -m experiments retouch-traces FOLDER",
     "real/stylegan-ablation.json": "python -m experiments ablation data/stylegan",
     "real/stylegan-audit.json": "mesocore audit data/stylegan "

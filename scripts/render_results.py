@@ -1,4 +1,5 @@
-"""Renders the tables of README.md, RESULTS.md and data/README.md from results/: `make results`."""
+"""Renders tables from results/, of README.md, RESULTS.md and data/README.md, and the figures of the
+detector that comes with the package: `make results`."""
 
 import json
 import sys
@@ -11,9 +12,11 @@ import pruning_tables
 
 from experiments.records import COMMANDS
 from mesocore.core.bootstrap import shown
-from mesocore.core.files import write_text
+from mesocore.core.files import write_json, write_text
+from mesocore.nets.inference import shipped
 
 ROOT = Path(__file__).resolve().parents[1]
+FIGURES = shipped.FOLDER / "recommended" / shipped.FIGURES
 METRICS = {
     "roc_auc": "ROC AUC",
     "balanced_accuracy": "balanced accuracy",
@@ -26,10 +29,16 @@ NONE = "Nothing has been measured yet."
 
 
 def headline(results: Path) -> str:
-    """The detector to use: outside, which nothing was fitted to, then each source's test images."""
+    """The detector to use, as `worth` has it."""
+    rows = worth(results)
+    return _markdown([*rows[0]], [[*row.values()] for row in rows]) if rows else NONE
+
+
+def worth(results: Path) -> list[dict[str, str]]:
+    """Of the detector to use: outside, which nothing was fitted to, then each source's test."""
     path = results / "real" / "recommended.json"
     if not path.exists():
-        return NONE
+        return []
     record = json.loads(path.read_text(encoding="utf-8"))
     there, known = record["outside"], record["metrics"]["by_source"]
     tested = [
@@ -37,12 +46,11 @@ def headline(results: Path) -> str:
         *((f"{name}, test", part, record["trivial_by_source"][name])
           for name, part in known.items()),
     ]  # fmt: skip
-    header = ["tested on", "images", "ROC AUC", "accuracy", "confident errors",
-              "ROC AUC of trivial features"]  # fmt: skip
-    rows = [[name, f"{part['images']:,}", _interval(part["roc_auc"]), _interval(part["accuracy"]),
-             _interval(part["confident_errors"], ".1%"), f"{max(trivial.values()):.3f}"]
+    return [{"tested on": name, "images": f"{part['images']:,}",
+             "ROC AUC": _interval(part["roc_auc"]), "accuracy": _interval(part["accuracy"]),
+             "confident errors": _interval(part["confident_errors"], ".1%"),
+             "ROC AUC of trivial features": f"{max(trivial.values()):.3f}"}
             for name, part, trivial in tested]  # fmt: skip
-    return _markdown(header, rows)
 
 
 def _outside_first(columns: dict) -> list[str]:
@@ -267,6 +275,7 @@ def rendered(path: str, results: Path) -> str:
 def main() -> int:
     for path in TABLES:
         write_text(ROOT / path, rendered(path, ROOT / "results"))
+    write_json(FIGURES, {"rows": worth(ROOT / "results")})
     return 0
 
 

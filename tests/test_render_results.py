@@ -8,6 +8,8 @@ import pages
 import pytest
 import render_results
 
+from mesocore.nets.inference import shipped
+
 TEXTS = {path: (render_results.ROOT / path).read_text() for path in render_results.TABLES}
 README = TEXTS["README.md"]
 PAGES = [*TEXTS, "CONTRIBUTING.md", "docs/many-machines.md", "results/runs/README.md"]
@@ -104,6 +106,12 @@ def test_the_headline_is_outside_first_and_then_each_source(tmp_path):
     figures = "0.971 [0.960, 0.980] | 0.900 [0.960, 0.980] | 2.0% [1.0%, 3.0%]"
     assert lines == [f"| other, outside | 1,600 | {figures} | 0.800 |",
                      f"| gans, test | 308 | {figures} | 0.550 |"]  # fmt: skip
+
+
+def test_the_detector_that_is_shipped_comes_with_its_figures():
+    (recommended,) = (each for each in shipped.shipped() if each.name == "recommended")
+    assert recommended.figures == render_results.worth(render_results.ROOT / "results")
+    assert "outside" in recommended.figures[0]["tested on"]
 
 
 def test_outside_stands_above_the_own_split(tmp_path):

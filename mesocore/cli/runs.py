@@ -79,7 +79,9 @@ def ensemble(
 
 @app.command()
 def evaluate(
-    runs: options.path("RUN...", "a run, Keras' .h5 or .keras; or seeds", many=True),
+    runs: options.path(
+        "RUN...", "a run, Keras' .h5 or .keras, or a name of mesocore models; or seeds", many=True
+    ),
     data: options.text("--data", "an assembled set, a raw real/fake folder, synthfaces"),
     split: options.text(
         "--split", "test, val, train or all (default: test, if there is one)"
@@ -101,7 +103,9 @@ def evaluate(
     from mesocore.evaluation import records
     from mesocore.evaluation.cards import model_card
     from mesocore.nets import load_detector
+    from mesocore.nets.inference import shipped
 
+    runs = [shipped.find(run) for run in runs]
     read = [*runs, data] if outside is None else [*runs, data, outside]
     outputs.check({"--json": json_file, "--card": card_file}, read)
     runtime.setup()
