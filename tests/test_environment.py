@@ -1,19 +1,26 @@
 """The three lists of requirements agree, and nothing in them ties the course to one machine."""
 
+import json
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from PIL import Image
 from setuptools import find_packages
 
 from mesocore.core import runtime
 from mesocore.core.runtime import project_root
+from mesocore.faces import render
+from tests.conftest import picture
 
 ROOT = project_root()
-PIP_ONLY = {"mini-racer", "torch-pruning"}
+PIP_ONLY = {"mini-racer", "torch-pruning"}  # not on conda-forge
 CONDA_NAMES = {"torch": "pytorch", "opencv-python-headless": "py-opencv"}
 UV_HEADER = (
     "uv pip compile --universal --generate-hashes --extra course --no-emit-index-url "
@@ -133,6 +140,31 @@ def test_all_that_the_package_reads_is_in_its_wheel():
     found = {path for path in (ROOT / "mesocore").rglob("*") if path.is_file()}
     others = {p for p in found if p.suffix != ".py" and "__pycache__" not in p.parts}
     assert others == packed
+
+
+def test_installed_from_its_wheel_the_package_judges_a_photograph(tmp_path):
+    """Outside the checkout, with the detector that comes with it, in a process of its own."""
+    source, target, here = (tmp_path / name for name in ("source", "target", "here"))
+    here.mkdir()
+    shutil.copytree(ROOT / "mesocore", source / "mesocore",
+                    ignore=shutil.ignore_patterns("__pycache__"))  # fmt: skip
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
+                    "--no-build-isolation", "--target", target, source], check=True)  # fmt: skip
+    (image,), _ = render([0], 256)
+    Image.fromarray(image.permute(1, 2, 0).numpy()).save(here / "face.png")
+    picture(1, 300).save(here / "none.png")
+    script = "import mesocore, sys; from mesocore.cli import main; print(mesocore.__file__); "
+    script += "sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-P", "-c", script, "predict", "face.png", "none.png", "--json"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(target)})  # fmt: skip
+    place, _, answers = done.stdout.partition("\n")
+    assert Path(place).is_relative_to(target) and done.returncode == 1, done.stderr
+    face, none = json.loads(answers)
+    assert face["verdict"] in ("real", "fake", "unsure") and face["face"] == 1
+    assert none["verdict"] is None and none["error"] == "no face was found"
 
 
 def test_installed_by_itself_the_package_writes_nothing_beside_it(monkeypatch, tmp_path):

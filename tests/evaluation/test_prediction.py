@@ -59,6 +59,16 @@ def test_between_the_limits_of_a_band_the_verdict_is_unsure(detector, tmp_path):
         "real", "unsure", "unsure", "fake"]  # fmt: skip
 
 
+def test_where_fakes_are_rare_it_takes_more_to_call_one(detector, tmp_path):
+    path = save(tmp_path / "bright.png", 200)
+    even, rare = (next(predict(detector, [path], prior=prior)) for prior in (0.5, 0.01))
+    assert even.verdict == "fake" and rare.verdict == "real"
+    assert even.probability_at_prior == even.probability_fake == rare.probability_fake
+    odds = rare.probability_fake / (1 - rare.probability_fake) / 99  # Bayes, by hand
+    assert rare.probability_at_prior == pytest.approx(odds / (1 + odds))
+    assert "prior" not in str(even) and f"at a prior of 0.01 {odds / (1 + odds):.3f}" in str(rare)
+
+
 @pytest.mark.parametrize("band", [(0.7, 0.9), (0.2, 0.5), (-0.1, 0.9), (0.5, 1.1), (0.5, math.nan)])
 def test_a_band_that_lacks_the_threshold_is_refused(detector, band):
     with pytest.raises(UserError, match="band"):
