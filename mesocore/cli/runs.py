@@ -105,11 +105,10 @@ def evaluate(
     from mesocore.nets import load_detector
     from mesocore.nets.inference import shipped
 
-    runs = [shipped.find(run) for run in runs]
-    read = [*runs, data] if outside is None else [*runs, data, outside]
+    read = [*map(shipped.place, runs), data, *([] if outside is None else [outside])]
     outputs.check({"--json": json_file, "--card": card_file}, read)
     runtime.setup()
-    detectors = [load_detector(run, fake_class) for run in runs]
+    detectors = [load_detector(shipped.find(run), fake_class) for run in runs]
     given = labels.parse_given(label or [])
     record = records.evaluate(detectors, data, split, outside, given, robustness)
     print(records.summary(record), file=outputs.summary_stream(json_file, card_file))

@@ -94,14 +94,13 @@ def export(
 
     if onnx.suffix != SUFFIX:
         raise UserError(f"--onnx {onnx}: write a name that ends in {SUFFIX}")
-    run = shipped.find(model)
-    outputs.check({"--onnx": onnx}, [run])
+    outputs.check({"--onnx": onnx}, [shipped.place(model)])
     if importlib.util.find_spec("onnx") is None:
         raise UserError("to export takes the package onnx: pip install onnx")
     from mesocore.nets.inference.onnx_export import export as write
 
     setup()
-    apart = write(load_detector(run, fake_class), onnx)
+    apart = write(load_detector(shipped.find(model), fake_class), onnx)
     print(f"{onnx}: {onnx.stat().st_size:,} bytes; logits differ from PyTorch's by {apart:.1g}")
 
 
@@ -112,18 +111,18 @@ def demo(
 ) -> None:
     """Open a page that judges pictures in the browser; nothing leaves this machine."""
     import tempfile
-    import webbrowser
+    from webbrowser import open as browse
 
     from mesocore.evaluation.page import write_page
     from mesocore.nets.inference import shipped
 
+    outputs.check({"--out": out}, [shipped.place(model)])
     detector = shipped.find(model)
     known = next((each for each in shipped.shipped() if each.folder == detector), None)
-    outputs.check({"--out": out}, [detector])
     page = out or Path(tempfile.mkdtemp(prefix="mesocore-")) / "page.html"
     write_page(shipped.soonest(detector), page, known.figures if known else ())
     print(f"{page}: open it in a browser; it needs no network and sends nothing")
-    if out is None and not webbrowser.open(page.as_uri()):
+    if out is None and not browse(page.as_uri()):
         raise UserError(f"no browser was found here; open {page} yourself, or write --out FILE")
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,3 +140,16 @@ def check_free(out: Path) -> None:
     """Raises `UserError` unless `out` is an empty folder or does not exist."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is not empty; choose another --out")
+
+
+def remove_folder(folder: Path, seconds: float = 5) -> None:
+    """Removes a folder with all in it, though a process that a killed one left behind, and that
+    ends within moments, may still put a file there."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return shutil.rmtree(folder)
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)

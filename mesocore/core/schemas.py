@@ -11,6 +11,7 @@ import math
 import os
 import re
 import reprlib
+import tokenize
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -273,6 +274,8 @@ def read_array(
         return np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)
     except OSError as error:
         said = (error.strerror or "error").lower()
-    except (ValueError, LookupError, TypeError, EOFError, SyntaxError) as error:
+    except (
+        ValueError, LookupError, TypeError, EOFError, SyntaxError, tokenize.TokenError
+    ) as error:  # fmt: skip
         said = _one_line(error)
     raise UserError(f"{path} cannot be used: {said}; {fix}")

@@ -70,7 +70,7 @@ def build_raw(
         for _ in in_parallel(task, chunks, workers):
             bar.update()
     _write_tables(out, [_part(parts, first) for first in chunks])
-    shutil.rmtree(parts)
+    files.remove_folder(parts)
 
 
 _NOT_DRAWING = ("__init__", "face_finder", "self_blending")  # of faces/: no picture depends on them

@@ -1,7 +1,12 @@
-"""What a folder holds: every file and every folder that cannot be entered, each once."""
+"""What a folder holds, each file and locked folder once; and how a folder goes."""
 
+import errno
 import os
+import shutil
 
+import pytest
+
+from mesocore.core import files
 from mesocore.core.files import printable, walk
 
 
@@ -41,3 +46,20 @@ def test_a_folder_that_cannot_be_read_is_listed(tmp_path, monkeypatch):
 def test_a_name_that_is_not_utf8_becomes_text():
     assert printable(os.fsdecode("é/caf\xe9.jpg".encode("latin-1"))) == "\\xe9/caf\\xe9.jpg"
     assert printable("été 顔.jpg") == "été 顔.jpg"
+
+
+def test_a_folder_goes_though_an_orphan_still_writes_into_it(tmp_path, monkeypatch):
+    folder, real, calls = tmp_path / "parts", shutil.rmtree, []
+
+    def interrupted(path):
+        calls.append(path)
+        if len(calls) < 3:
+            raise OSError(errno.ENOTEMPTY, "Directory not empty")
+        real(path)
+
+    folder.mkdir()
+    monkeypatch.setattr(shutil, "rmtree", interrupted)
+    files.remove_folder(folder)
+    assert not folder.exists() and len(calls) == 3
+    with pytest.raises(FileNotFoundError):
+        files.remove_folder(folder, seconds=0)

@@ -111,6 +111,7 @@ def as_file(array: np.ndarray) -> bytes:
         as_file(np.arange(6, dtype=np.uint64).reshape(2, 3)),
         as_file(np.array([{}], dtype=object)),
         as_file(np.arange(6, dtype=np.uint64)).replace(b"(6,)", b"(99999999999999999999,)"),
+        as_file(np.arange(6, dtype=np.uint64)).replace(b"), }", b"'{  "),  # no end of a literal
     ],
 )
 def test_an_array_is_compared_with_its_header_before_it_is_read(data, tmp_path):

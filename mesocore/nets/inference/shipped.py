@@ -41,19 +41,22 @@ def shipped() -> list[Shipped]:
     return [Shipped(path.parent.name) for path in sorted(FOLDER.glob("*/model.json"))]
 
 
-def find(model: str | Path) -> Path:
-    """Where a detector is: that of the name, or the file or folder `model` itself.
+def place(model: str | Path) -> Path:
+    """The folder of the detector of that name, or `model` itself as a path.
 
-    A path may be meant by what is also a name: `./recommended` is one. Raises `UserError` if there
-    is neither.
+    A path may be meant by what is also a name: `./recommended` is one.
     """
-    names = [each.name for each in shipped()]
-    if str(model) in names:
-        return FOLDER / str(model)
-    if not Path(model).exists():
+    known = str(model) in [each.name for each in shipped()]
+    return FOLDER / str(model) if known else Path(model)
+
+
+def find(model: str | Path) -> Path:
+    """As `place`. Raises `UserError` if nothing is there."""
+    if not place(model).exists():
+        names = ", ".join(each.name for each in shipped()) or "none"
         raise UserError(f"{model}: no such run or weight file; detectors that come with mesocore: "
-                        f"{', '.join(names) or 'none'}")  # fmt: skip
-    return Path(model)
+                        f"{names}")  # fmt: skip
+    return place(model)
 
 
 def soonest(folder: Path) -> Path:
