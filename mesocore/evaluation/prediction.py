@@ -154,7 +154,8 @@ def _cut_out(
     left, top, right, bottom = square
     asked = replace(asked, face=number, left=left, top=top, right=right, bottom=bottom)
     if 2 * (right - left) < detector.size:
-        small = f"too small to judge: {right - left} pixels, and {detector.size} are looked at"
+        least = -(-detector.size // 2)
+        small = f"too small to judge: {right - left} pixels, at least {least} needed"
         return replace(asked, error=small), None
     return asked, prepared_array(image.crop(square), detector.preparation)
 

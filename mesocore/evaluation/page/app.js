@@ -81,7 +81,7 @@ async function judged(picture, wanted) {
   for (const face of faces) {
     face.square = squareAbout(face, width, height, about.preparation.margin);
     if (2 * face.square.side < about.size) {
-      face.error = `Too small to judge: ${face.square.side} pixels, and ${about.size} are looked at.`;
+      face.error = `Too small to judge: ${face.square.side} pixels, at least ${about.size / 2} needed.`;
     } else {
       face.probability = await probability(image, face.square);
     }
