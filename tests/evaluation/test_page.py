@@ -164,6 +164,9 @@ def test_answers_at_a_prior_are_those_of_predict(scripts, exported, photographs)
             assert said["probability"] == pytest.approx(verdict.probability_at_prior, rel=1e-9)
             assert said["verdict"] == verdict.verdict
             assert ("1 in 100" in said["words"]) == (prior == 0.01)
+    band = {"real_below": 0.1, "fake_from": 0.9}
+    words = scripts("inWords(0.95, 0.001, band)", band=band)["words"]
+    assert words.startswith("By itself fake; where so few are fake, real. Chance of a fake: 95")
 
 
 def test_the_page_is_whole_and_may_connect_to_nothing(exported):

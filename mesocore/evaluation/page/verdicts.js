@@ -12,8 +12,8 @@ function verdictOf(probability, band) {
 }
 
 function percent(probability) {
-  if (probability > 0.995) return "over 99 %";
-  return probability < 0.005 ? "under 1 %" : `${Math.round(100 * probability)} %`;
+  if (probability > 0.995) return "over 99\u00a0%";
+  return probability < 0.005 ? "under 1\u00a0%" : `${Math.round(100 * probability)}\u00a0%`;
 }
 
 const SAID = {
@@ -26,11 +26,13 @@ const SAID = {
 function inWords(probability, prior, band) {
   const there = atPrior(probability, prior);
   const verdict = verdictOf(there, band);
+  const own = verdictOf(probability, band);
+  const said = own === verdict ? SAID[verdict] : `By itself ${own}; where so few are fake, ${verdict}.`;
   const base = prior === 0.5 ? "" : `, ${percent(there)} if ${shareInWords(prior)} is`;
   return {
     verdict,
     probability: there,
-    words: `${SAID[verdict]} Chance of a fake: ${percent(probability)} if half of such pictures are fake${base}.`,
+    words: `${said} Chance of a fake: ${percent(probability)} if half of such pictures are fake${base}.`,
   };
 }
 
