@@ -106,9 +106,19 @@ def _pooled_head(cooccurrences: bool, kinds: bool) -> nn.Sequential:
     return nn.Sequential(mean, nn.Dropout(0.2), nn.Linear(found, outputs))
 
 
+class RowNorm(nn.BatchNorm1d):
+    """BatchNorm of `(N, D)` that in training lets a last batch of one image pass by the averages so
+    far: a single row has no variance."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        if self.training and len(rows) == 1:
+            return functional.batch_norm(rows, self.running_mean, self.running_var, eps=self.eps)
+        return super().forward(rows)
+
+
 def _counts() -> nn.Sequential:
     shares = Cooccurrences()
-    norm = nn.BatchNorm1d(shares.features, affine=False)  # the rarest pattern weighs as the others
+    norm = RowNorm(shares.features, affine=False)  # the rarest pattern weighs as the others
     dense = nn.Linear(shares.features, COUNTED)
     return nn.Sequential(shares, norm, nn.Hardtanh(-6, 6), nn.Dropout(0.1), dense, nn.ReLU(),
                          nn.Dropout(0.3))  # fmt: skip

@@ -8,6 +8,7 @@ import torch
 
 from mesocore.nets import cooccurrences
 from mesocore.nets.cooccurrences import Cooccurrences
+from mesocore.nets.models import build
 
 
 def pictures(number: int = 3, side: int = 64) -> torch.Tensor:
@@ -71,3 +72,12 @@ def test_both_ways_of_counting_agree():
     assert counted.sum(1).tolist() == [1000] * 4
     for way in (cooccurrences.row_by_row, cooccurrences.scattered):
         assert way(values[:0], 125).shape == (0, 125)
+
+
+def test_a_last_batch_of_one_image_can_be_trained_on():
+    model = build("meso4+inverted+pooled+cooccurrences", 64).train()
+    model(pictures(4))
+    before = model.counts[1].running_mean.clone()
+    model(pictures(1)).sum().backward()
+    assert torch.equal(model.counts[1].running_mean, before)
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
