@@ -53,7 +53,7 @@ def load_exported(path: str | Path) -> ExportedDetector:
     """
     path = Path(path)
     if not path.is_file():
-        raise UserError(f"{path}: no such file")
+        raise UserError(f"{path}: no such file; {OTHERS}")
     if importlib.util.find_spec("openvino") is None:
         raise UserError(f"{path} is read by OpenVINO, which is not installed: pip install openvino,"
                         " or give the run that was exported")  # fmt: skip

@@ -60,9 +60,14 @@ def find(model: str | Path) -> Path:
 
 
 def soonest(folder: Path) -> Path:
-    """The exported file in a folder, which needs no PyTorch, if there is one and OpenVINO is."""
+    """The exported file of a detector that comes with the package, which needs no PyTorch, if
+    OpenVINO is there; every other path as it is: a file beside a run may be of older weights."""
     file = folder / EXPORTED
-    usable = file.is_file() and importlib.util.find_spec("openvino") is not None
+    usable = (
+        folder.parent == FOLDER
+        and file.is_file()
+        and importlib.util.find_spec("openvino") is not None
+    )
     return file if usable else folder
 
 
