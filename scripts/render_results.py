@@ -53,6 +53,20 @@ def worth(results: Path) -> list[dict[str, str]]:
             for name, part, trivial in tested]  # fmt: skip
 
 
+def degraded(results: Path) -> str:
+    """The detector to use on the images outside, degraded: ROC AUC at each level of each sweep."""
+    path = results / "real" / "recommended.json"
+    if not path.exists():
+        return NONE
+    sweeps = json.loads(path.read_text(encoding="utf-8"))["robustness"]["sweeps"]
+    rows = [[name, sweep["unit"],
+             ", ".join(f"{level['level']:g}: {level['roc_auc']['value']:.3f}"
+                       for level in sweep["levels"]),
+             _interval(sweep["levels"][-1]["roc_auc"])]
+            for name, sweep in sweeps.items()]  # fmt: skip
+    return _markdown(["degradation", "level", "ROC AUC by level", "at the last"], rows)
+
+
 def _outside_first(columns: dict) -> list[str]:
     """Names of sets, those first of which every image was measured: no row was trained on them."""
     return sorted(columns, key=lambda name: columns[name]["split"] != "all")
@@ -195,7 +209,7 @@ def _mean(values: list[float]) -> float:
 
 
 TABLES = {"README.md": {"headline": headline},
-          "RESULTS.md": {"results": table, "ablation": ablation,
+          "RESULTS.md": {"results": table, "degraded": degraded, "ablation": ablation,
                          **{name: partial(pruning, name) for name in ("pruning", "combination")},
                          "generalisation": generalisation, "small": small, "commands": commands,
                          **{f"gap, {name}": partial(gap, name) for name in GAP},

@@ -10,13 +10,11 @@ from mesocore.cli import options
 from mesocore.cli.application import app
 from mesocore.core import outputs
 from mesocore.core.errors import UserError
-from mesocore.core.ranges import Range
+from mesocore.core.ranges import PRIOR
 from mesocore.core.terminal import say as print
 
 if TYPE_CHECKING:
     from mesocore.nets.inference.calibration import Calibrated
-
-PRIOR = Range(float, most=1, open_end=True, positive=True)
 
 
 @app.command()

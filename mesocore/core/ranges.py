@@ -65,3 +65,4 @@ def _short(value: object) -> str:
 SEED = Range(int, 0, 2**32 - 1)  # what NumPy takes; torch is given multiples of it
 COUNT = Range(int, 1, 10**9)
 SHARE = Range(float, 0, 1, open_end=True)
+PRIOR = Range(float, most=1, open_end=True, positive=True)  # a share of fakes: some, not all

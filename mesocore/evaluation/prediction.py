@@ -16,6 +16,7 @@ from mesocore.core.errors import BadImage
 from mesocore.core.files import printable, to_json, walk
 from mesocore.core.images import open_rgb, prepared_array, resize
 from mesocore.core.parallel import ahead
+from mesocore.core.ranges import PRIOR
 from mesocore.nets.inference.calibration import Calibrated, to_probability
 
 BATCH = 32
@@ -112,8 +113,10 @@ def predict(
     out in the same way, and no picture without a face; one that would have to be enlarged more than
     twice is too small to judge. Every other detector, and every one without `crop`, takes a picture
     to show one face that fills most of it. Each image goes through the detector's own preparation,
-    so what is judged is what was learnt. `prior`: the share of fakes among such pictures, in 0..1.
+    so what is judged is what was learnt. `prior`: the share of fakes among such pictures; raises
+    `UserError` unless it is above 0 and below 1.
     """
+    PRIOR.check("prior", prior)
     items, waiting = find_images(paths), list[_Judged]()
     for opened in ahead(lambda item: _opened(detector, *item, crop), items, THREADS):
         waiting += opened

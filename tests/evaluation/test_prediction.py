@@ -69,6 +69,12 @@ def test_where_fakes_are_rare_it_takes_more_to_call_one(detector, tmp_path):
     assert "prior" not in str(even) and f"at a prior of 0.01 {odds / (1 + odds):.3f}" in str(rare)
 
 
+@pytest.mark.parametrize("prior", [0, 1, -0.1, math.nan])
+def test_a_prior_of_none_or_all_is_refused(detector, prior):
+    with pytest.raises(UserError, match="prior is .*; write a number above 0 to below 1"):
+        next(predict(detector, ["nothing.jpg"], prior=prior))
+
+
 @pytest.mark.parametrize("band", [(0.7, 0.9), (0.2, 0.5), (-0.1, 0.9), (0.5, 1.1), (0.5, math.nan)])
 def test_a_band_that_lacks_the_threshold_is_refused(detector, band):
     with pytest.raises(UserError, match="band"):

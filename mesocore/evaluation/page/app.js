@@ -83,7 +83,7 @@ async function judged(picture, wanted) {
     if (2 * face.square.side < about.size) {
       face.error = `Too small to judge: ${face.square.side} pixels, at least ${about.size / 2} needed.`;
     } else {
-      face.probability = await probability(image, face.square);
+      Object.assign(face, await score(image, face.square));
     }
   }
   return { image, faces };
@@ -99,12 +99,14 @@ async function findFaces(image) {
     Object.entries(outputs).map(([name, tensor]) => [name, tensor.data])), wide, scale);
 }
 
-async function probability(image, square) {
+async function score(image, square) {
   const { size, quality } = about.preparation;
   let face = cutOut(image, square, size);
   if (quality) face = await throughJpeg(face, quality);
   const images = new networks.Tensor("uint8", planes(face), [1, 3, size, size]);
-  return (await networks.judge.run({ images })).probability_fake.data[0];
+  const { logit, probability_fake: probability } = await networks.judge.run({ images });
+  if (!Number.isFinite(logit.data[0])) return { error: "The detector gives no finite score for it." };
+  return { probability: probability.data[0] };
 }
 
 async function judgeAll() {
@@ -189,7 +191,7 @@ function drawn(picture) {
   const { image } = picture;
   const scale = Math.min(1, 900 / image.width);
   const canvas = make("canvas", { width: Math.round(image.width * scale), height: Math.round(image.height * scale) });
-  const said = picture.faces.map((face, n) => `face ${n + 1} ${face.error ? "too small" : answer(face).verdict}`);
+  const said = picture.faces.map((face, n) => `face ${n + 1} ${face.error ? "not judged" : answer(face).verdict}`);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", `${picture.name}: ${said.join(", ") || "no face"}`);
   const context = canvas.getContext("2d");
@@ -211,7 +213,7 @@ function box(context, face, number, scale) {
   context.setLineDash(word === "unsure" ? [10, 6] : []);
   context.strokeRect(x, y, side, side);
   context.font = `600 ${size}px system-ui, sans-serif`;
-  const label = `${number} ${face.error ? "too small" : word}`;
+  const label = `${number} ${face.error ? "not judged" : word}`;
   const wide = context.measureText(label).width + size;
   const top = Math.max(0, y - 1.5 * size);
   context.fillRect(Math.min(x, context.canvas.width - wide), top, wide, 1.5 * size);

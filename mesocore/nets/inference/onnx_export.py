@@ -8,6 +8,7 @@ weights, trained on which set.
 
 import io
 import json
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -39,17 +40,18 @@ class _Judged(nn.Module):
 
 
 def export(detector: Detector, file: Path) -> float:
-    """Writes the file, reads it back, and returns by how much a logit differs from PyTorch's.
+    """Writes the file, once read back; returns by how much a logit differs from PyTorch's.
 
-    Raises `UserError`, and leaves no file, if that is more than `CLOSE`.
+    Raises `UserError`, and writes nothing, if that is more than `CLOSE`.
     """
-    file = Path(file)
-    write_bytes(file, to_onnx(detector))
-    images = blotted(detector.size)
-    apart = float(np.abs(load_exported(file).logits(images) - detector.logits(images)).max())
-    if apart > CLOSE:
-        file.unlink()
+    data, images = to_onnx(detector), blotted(detector.size)
+    with tempfile.TemporaryDirectory() as folder:
+        tried = Path(folder) / "tried.onnx"
+        tried.write_bytes(data)
+        apart = float(np.abs(load_exported(tried).logits(images) - detector.logits(images)).max())
+    if not apart <= CLOSE:
         raise UserError(f"{file} was not written: its logits would be {apart:.2g} from PyTorch's")
+    write_bytes(Path(file), data)
     return apart
 
 
