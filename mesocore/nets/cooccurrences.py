@@ -12,9 +12,8 @@ colours.
 import torch
 from torch import Tensor, nn
 
-REACH = 2  # residuals are cut off at -2 and 2
-VALUES = 2 * REACH + 1
-RUNS = VALUES**3
+from mesocore.nets import residual_runs
+from mesocore.nets.residual_runs import REACH, RUNS, VALUES
 
 
 class Cooccurrences(nn.Module):
@@ -36,24 +35,31 @@ class Cooccurrences(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        # whole numbers are soonest here; as a graph for other runtimes, floats that hold them
-        kind = torch.float32 if torch.jit.is_tracing() else torch.int16
-        red, green, blue = images.to(kind).unbind(1)  # (N, H, W) each
-        wide = [x if x.is_floating_point() else x.int() for x in (red, green, blue)]
-        brightness = _shifted(77 * wide[0] + 150 * wide[1] + 29 * wide[2], 8).to(kind)
-        colours = (brightness, red - green, blue - green)
-        runs = [_runs(*pair) for colour in colours for pair in _residuals(colour)]
+        if images.device.type == "cpu" and not torch.jit.is_tracing():
+            counts = residual_runs.counted(images.numpy(), torch.get_num_threads())
+            found = torch.from_numpy(counts)
+        else:
+            found = counted(images)
         with torch.autocast(images.device.type, enabled=False):  # bf16 counts to 256
-            counted = torch.stack([count(each, RUNS) for each in runs], dim=1) @ self.fold
-            total = counted.sum(2, keepdim=True)
-            return (counted / total).sqrt().flatten(1)
+            shares = found @ self.fold
+            return (shares / shares.sum(2, keepdim=True)).sqrt().flatten(1)
+
+
+def counted(images: Tensor) -> Tensor:
+    """uint8 `(N, 3, H, W)` -> float `(N, 15, 125)`: how often each run occurs in each residual.
+
+    As a GPU does it soonest, and as ONNX can say it: in floats, which hold whole numbers too.
+    """
+    red, green, blue = images.float().unbind(1)  # (N, H, W) each
+    brightness = ((77 * red + 150 * green + 29 * blue) / 256).floor()
+    return torch.stack([_count(_runs(*pair)) for colour in (brightness, red - green, blue - green)
+                        for pair in _residuals(colour)], dim=1)  # fmt: skip
 
 
 def _runs(rows: Tensor, columns: Tensor) -> Tensor:
     """Numbers of all runs of three of two residuals `(N, H, W)`, of the first along rows and of
     the second along columns: `(N, M)`."""
-    kind = rows.dtype if rows.is_floating_point() else torch.uint8
-    rows, columns = (x.clamp(-REACH, REACH).add(REACH).to(kind) for x in (rows, columns))
+    rows, columns = (x.clamp(-REACH, REACH) + REACH for x in (rows, columns))
     runs = [
         rows[:, :, :-2] * VALUES**2 + rows[:, :, 1:-1] * VALUES + rows[:, :, 2:],
         columns[:, :-2] * VALUES**2 + columns[:, 1:-1] * VALUES + columns[:, 2:],
@@ -61,22 +67,10 @@ def _runs(rows: Tensor, columns: Tensor) -> Tensor:
     return torch.cat([x.flatten(1) for x in runs], dim=1)
 
 
-def count(values: Tensor, kinds: int) -> Tensor:
-    """How often each whole number below `kinds` occurs: `(N, M)` -> float `(N, kinds)`."""
-    many = values.is_cuda or values.is_floating_point()
-    return scattered(values, kinds) if many else row_by_row(values, kinds)
-
-
-def row_by_row(values: Tensor, kinds: int) -> Tensor:
-    """`count` of uint8 as a CPU does it soonest, by a factor of eight."""
-    counts = [torch.bincount(row, minlength=kinds) for row in values]
-    return torch.stack(counts).float() if counts else torch.zeros(0, kinds)
-
-
-def scattered(values: Tensor, kinds: int) -> Tensor:
-    """`count` as a GPU does it soonest, all rows at once, and as ONNX can say it."""
-    empty = torch.zeros(values.shape[0], kinds, device=values.device)
-    return empty.scatter_add(1, values.long(), torch.ones_like(values, dtype=torch.float32))
+def _count(runs: Tensor) -> Tensor:
+    """How often each number of a run occurs: `(N, M)` -> `(N, 125)`."""
+    empty = torch.zeros(runs.shape[0], RUNS, device=runs.device)
+    return empty.scatter_add(1, runs.long(), torch.ones_like(runs))
 
 
 def _residuals(x: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -87,7 +81,7 @@ def _residuals(x: Tensor) -> list[tuple[Tensor, Tensor]]:
     both = _quarter(across[:, 2:] - 2 * across[:, 1:-1] + across[:, :-2])
     return [
         (right, down),
-        tuple(_shifted(y + (y < 0).to(y.dtype), 1) for y in (across, along)),  # towards 0
+        tuple(((y + (y < 0).to(y.dtype)) / 2).floor() for y in (across, along)),  # towards 0
         (both, both),
         tuple(map(_quarter, third)),
         (_quarter(right), _quarter(down)),
@@ -96,12 +90,7 @@ def _residuals(x: Tensor) -> list[tuple[Tensor, Tensor]]:
 
 def _quarter(x: Tensor) -> Tensor:
     """The nearest whole number to a quarter; halves away from 0."""
-    return _shifted(x + 2 - (x < 0).to(x.dtype), 2)
-
-
-def _shifted(x: Tensor, bits: int) -> Tensor:
-    """`x >> bits`, of whole numbers that floats hold too."""
-    return (x * 0.5**bits).floor() if x.is_floating_point() else x >> bits
+    return ((x + 2 - (x < 0).to(x.dtype)) / 4).floor()
 
 
 def _alike() -> list[int]:

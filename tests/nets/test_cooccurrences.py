@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mesocore.nets import cooccurrences
+from mesocore.nets import cooccurrences, residual_runs
 from mesocore.nets.cooccurrences import Cooccurrences
 from mesocore.nets.models import build
 
@@ -65,13 +65,15 @@ def test_a_mirrored_picture_and_its_negative_count_as_the_picture():
     assert torch.allclose(negative[:, :of_brightness], counted[:, :of_brightness], atol=0.1)
 
 
-def test_both_ways_of_counting_agree():
-    values = torch.randint(0, 125, (4, 1000), dtype=torch.uint8)
-    counted = cooccurrences.row_by_row(values, 125)
-    assert torch.equal(cooccurrences.scattered(values, 125), counted)
-    assert counted.sum(1).tolist() == [1000] * 4
-    for way in (cooccurrences.row_by_row, cooccurrences.scattered):
-        assert way(values[:0], 125).shape == (0, 125)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_both_ways_of_counting_agree(threads):
+    noise = torch.randint(0, 256, (2, 3, 40, 37), dtype=torch.uint8)
+    images = torch.cat([noise, pictures(3, 40)[..., :37], noise // 255 * 255])
+    counts = residual_runs.counted(images.numpy(), threads)
+    assert np.array_equal(cooccurrences.counted(images), counts)
+    along_rows, along_columns = 40 * (36 - 2), (39 - 2) * 37
+    assert counts[:, 0].sum(1).tolist() == [along_rows + along_columns] * len(images)
+    assert residual_runs.counted(images[:0].numpy(), threads).shape == (0, 15, 125)
 
 
 def test_a_last_batch_of_one_image_can_be_trained_on():
