@@ -80,6 +80,19 @@ class Chapter:
         history = train(config, self.run(name))
         return history, load_detector(self.run(name))
 
+    def trained(self, name: str, config: TrainConfig) -> Path:
+        """The run of another chapter, such as "02-meso4", trained now as far as it is not finished.
+
+        The short version trains its own: chapters may run side by side there.
+        """
+        if self.fast:
+            own = name.partition("-")[2]
+            self.train(own, config)
+            return self.run(own)
+        run = self.out / "runs" / name
+        train(config, run, resume=run.exists())
+        return run
+
     def save(self, fig: Figure, name: str, shows: dict | None = None) -> None:
         """Writes the figure as figures/NN-NAME.png and .pdf, with where its data come from.
 

@@ -48,7 +48,9 @@ def build_raw(
     `out/groups.csv` has the columns path, group and edit ("generated", or the edits joined by "+");
     `out/params.csv` what every image was made from: `original` is the real that a fake is an edit
     of. `out/masks/fake/*.png` marks the pixels that the edits changed. The bytes depend on `count`,
-    `size` and `seed` only. Interrupted, it goes on where it stopped; complete, it returns at once.
+    `size` and `seed`, and on the processor's vector instructions: with AVX-512 PyTorch rounds other
+    pixels the other way than with AVX2. Interrupted, it goes on where it stopped; complete, it
+    returns at once.
     Raises `UserError` for a count below 2, a size above the generator's or that cannot be rendered,
     or a folder that holds another set.
     """
