@@ -10,16 +10,22 @@ from mesocore.core.errors import UserError
 
 
 def embed(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
-    """What goes into the last dense layer: uint8 `(N, 3, S, S)` -> float64 `(N, D)`."""
-    last = [m for m in model.modules() if isinstance(m, nn.Linear)][-1]
+    """What goes into the dense layer that is computed last: uint8 `(N, 3, S, S)` -> float64
+    `(N, D)`."""
     parts: list[Tensor] = []
-    hook = last.register_forward_pre_hook(lambda _, inputs: parts.append(inputs[0].flatten(1)))
+    seen: list[Tensor] = []  # what dense layers were given, in the order of computing
+    dense = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    hooks = [layer.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+             for layer in dense]  # fmt: skip
     try:
         with torch.inference_mode():
             for part in images.split(batch):
                 model.eval()(part)
+                parts.append(seen[-1].flatten(1))
+                seen.clear()
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
     return torch.cat(parts).double().numpy()
 
 

@@ -22,6 +22,14 @@ def test_the_last_layer_turns_features_into_the_logit(name):
     assert not any(m._forward_pre_hooks for m in model.modules())
 
 
+def test_features_of_a_network_that_counts_are_those_that_are_weighed_last():
+    model = build("meso4+inverted+pooled+cooccurrences+kinds", 64).eval()
+    images = pictures(5)
+    found = torch.from_numpy(embedding.embed(model, images, batch=2)).float()
+    with torch.inference_mode():
+        assert torch.allclose(model.classifier[-1](found), model.answers(images), atol=1e-5)
+
+
 def clusters(gap: float) -> tuple[np.ndarray, np.ndarray]:
     kinds = np.repeat(["a", "b", "b"], 30)
     points = np.random.default_rng(0).normal(size=(90, 4)) + gap * (kinds == "a")[:, None]
