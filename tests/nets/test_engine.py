@@ -16,8 +16,8 @@ from mesocore.nets.inference.engine import Engine
 from mesocore.nets.models import CHOSEN, MODELS, build
 
 NAMES = [*MODELS, CHOSEN, f"2*{CHOSEN}", f"{CHOSEN}+pooled", f"{CHOSEN}+patches",
-         f"{CHOSEN}+pooled+kinds", "meso4+blur", "meso4+se", "meso4+eca", "meso4+inverted+cbam",
-         "meso4+coordinate"]  # fmt: skip
+         f"{CHOSEN}+pooled+kinds", f"{CHOSEN}+pooled+cooccurrences+kinds", "meso4+blur", "meso4+se",
+         "meso4+eca", "meso4+inverted+cbam", "meso4+coordinate"]  # fmt: skip
 
 
 def faces(count: int = 6, side: int = 64, seed: int = 0) -> torch.Tensor:
@@ -82,8 +82,6 @@ def test_many_images_are_left_to_it_and_few_are_not(monkeypatch):
 def test_what_counts_is_all_images_to_come():
     model = trained("meso4")
     assert engine.pays(model, engine.ENOUGH, 256) and not engine.pays(model, 32, 256)
-    counting = build(f"{CHOSEN}+pooled+cooccurrences", 64)
-    assert not engine.pays(counting, engine.ENOUGH, 256)  # which OpenVINO is slow at
     found = detector("meso4")
     found.scores(faces(), expected=10**6)
     assert found._engine is not None

@@ -39,12 +39,14 @@ def detector(name: str = "mesonetplus", size: int = 64) -> Detector:
 def test_the_logits_are_pytorchs_whatever_runs_the_file(name, tmp_path):
     ours, file = detector(name), tmp_path / "detector.onnx"
     assert export(ours, file) < 1e-4
-    read, images = load_exported(file), blotted(64, 5)
+    read, alone, images = load_exported(file), load_exported(file, alone=True), blotted(64, 5)
+    assert len(read.network.inputs) == 1 + ("cooccurrences" in name)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     for count in (1, 5):  # of another number than it was exported with
         expected = ours.logits(images[:count])
         logit, probability = session.run(None, {"images": images[:count]})
         assert np.abs(read.logits(images[:count]) - expected).max() < 1e-4
+        assert np.abs(alone.logits(images[:count]) - expected).max() < 1e-4
         assert np.abs(logit - expected).max() < 1e-4
         assert np.abs(probability - ours.probabilities(images[:count])).max() < 1e-4
     assert np.ptp(expected) > 0

@@ -6,6 +6,9 @@ PyTorch's threads wait for one another in a loop. No logit differs by more than 
 1e-6. Converting a network takes one to three seconds, so what is judged sooner than that is left to
 PyTorch.
 
+Runs of residuals (`Cooccurrences`) are counted before and given to the network: OpenVINO takes
+several times as long for that.
+
 The network is converted by OpenVINO's frontend for PyTorch, and not by its `convert_model`, which
 sends a note to its makers' statistics unless its user has opted out.
 """
@@ -18,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mesocore.nets import residual_runs
 from mesocore.nets.cooccurrences import Cooccurrences
 
 ENOUGH = 2000  # images of 256 px, from which converting pays
@@ -29,12 +33,7 @@ def installed() -> bool:
 
 
 def pays(model: nn.Module, images: int, side: int) -> bool:
-    """Whether to convert for so many images of so many pixels a side: on a CPU, if enough.
-
-    Not where co-occurrences are counted: OpenVINO takes eight times as long for that as PyTorch.
-    """
-    if any(isinstance(module, Cooccurrences) for module in model.modules()):
-        return False
+    """Whether to convert for so many images of so many pixels a side: on a CPU, if enough."""
     on_cpu = all(tensor.device.type == "cpu" for tensor in model.state_dict().values())
     return on_cpu and images * side**2 >= ENOUGH * 256**2
 
@@ -46,6 +45,24 @@ def fingerprint(model: nn.Module) -> bytes:
         found.update(name.encode())
         found.update(value.detach().contiguous().view(-1).view(torch.uint8).numpy().data)
     return found.digest()
+
+
+class _Given(nn.Module):
+    """A model whose co-occurrences are given: images `(N, 3, S, S)`, counts `(N, 15, 125)`."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+        self.counting = [part for part in model.modules() if isinstance(part, Cooccurrences)]
+
+    def forward(self, images: Tensor, counts: Tensor) -> Tensor:
+        for part in self.counting:
+            part.given = counts
+        try:
+            return self.model(images)
+        finally:
+            for part in self.counting:
+                part.given = None
 
 
 class Engine:
@@ -64,9 +81,12 @@ class Engine:
         example = torch.zeros(2, 3, side, side, dtype=torch.uint8)
         with torch.inference_mode():
             model.eval()(example)  # which refuses a wrong size; the converted one would not
+        given = _Given(model).eval()
+        self._counts = bool(given.counting)
+        model = given if self._counts else model
         with warnings.catch_warnings():  # of tracing, which is deprecated, and of our size check
             warnings.simplefilter("ignore")
-            decoder = TorchScriptPythonDecoder(model, example_input=(example,))
+            decoder = TorchScriptPythonDecoder(model, example_input=self._inputs(example))
         frontend = FrontEndManager().load_by_framework("pytorch")
         settings = {"INFERENCE_NUM_THREADS": torch.get_num_threads(),
                     "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}  # fmt: skip
@@ -79,4 +99,11 @@ class Engine:
 
     def logits(self, images: Tensor) -> np.ndarray:
         """uint8 `(N, 3, S, S)`, S the side that it was made for -> float32 `(N,)`."""
-        return self._compiled(images.contiguous().numpy())[0].copy()
+        inputs = [each.numpy() for each in self._inputs(images.contiguous())]
+        return self._compiled(inputs)[0].copy()
+
+    def _inputs(self, images: Tensor) -> tuple[Tensor, ...]:
+        if not self._counts:
+            return (images,)
+        counts = residual_runs.counted(images.numpy(), torch.get_num_threads())
+        return images, torch.from_numpy(counts)

@@ -10,12 +10,14 @@ from mesocore.core import runtime
 from mesocore.core.errors import UserError, one_line
 from mesocore.core.images import Preparation
 from mesocore.core.schemas import parse_json
+from mesocore.nets import residual_runs
 from mesocore.nets.inference.calibration import Calibrated, fitting
 from mesocore.nets.schemas import Exported
 
 SUFFIX = ".onnx"
 KEY = "mesocore"  # of the file's metadata: a JSON object, as `schemas.Exported`
 INPUT, LOGIT, PROBABILITY = "images", "logit", "probability_fake"
+COUNTS = "run_counts"  # what the names of the counts within a network begin with
 OTHERS = "make one with mesocore export RUN --onnx FILE"
 
 
@@ -41,13 +43,22 @@ class ExportedDetector(Calibrated):
         """As `Calibrated.scores`."""
         images = np.ascontiguousarray(images)
         step = fitting(batch, images.shape[-1])
-        parts = [self.network(images[start : start + step])[LOGIT].copy()
+        parts = [self._logits(images[start : start + step])
                  for start in range(0, len(images), step)]  # fmt: skip
         return np.concatenate([np.zeros(0), *parts])  # float64
 
+    def _logits(self, images: np.ndarray) -> np.ndarray:
+        given = {INPUT: images}
+        if len(self.network.inputs) > 1:
+            given[COUNTS] = residual_runs.counted(images, runtime.threads())
+        return self.network(given)[LOGIT].copy()
 
-def load_exported(path: str | Path) -> ExportedDetector:
+
+def load_exported(path: str | Path, alone: bool = False) -> ExportedDetector:
     """The detector in an exported `.onnx` file.
+
+    Runs of residuals are counted outside of it, which is sooner, unless the file is asked for
+    `alone`, as other runtimes take it.
 
     Raises `UserError` if there is none, if it is damaged or not one of ours, and without OpenVINO.
     """
@@ -69,6 +80,8 @@ def load_exported(path: str | Path) -> ExportedDetector:
     if names != [INPUT, LOGIT, PROBABILITY]:
         raise UserError(f"{path} has {', '.join(names)} in place of {INPUT}, {LOGIT} and "
                         f"{PROBABILITY}; {OTHERS}")  # fmt: skip
+    if not alone:
+        _ask_for_counts(network)
     band = about["band"]
     return ExportedDetector(
         openvino.Core().compile_model(network, "CPU", settings()),
@@ -79,6 +92,23 @@ def load_exported(path: str | Path) -> ExportedDetector:
         about,
         (band["real_below"], band["fake_from"]),
     )
+
+
+def _ask_for_counts(network) -> None:
+    """Makes an input of what a network counts for itself, if it counts."""
+    import openvino
+
+    places = [output for node in network.get_ops() for output in node.outputs()
+              if any(name.startswith(COUNTS) for name in output.get_names())]  # fmt: skip
+    if not places:
+        return
+    given = openvino.opset13.parameter(places[0].get_partial_shape(), np.float32, name=COUNTS)
+    given.output(0).set_names({COUNTS})
+    for place in places:
+        for target in place.get_target_inputs():
+            target.replace_source_output(given.output(0))
+    network.add_parameters([given])
+    network.validate_nodes_and_infer_types()
 
 
 def settings() -> dict[str, object]:
