@@ -135,6 +135,42 @@ def test_predict_as_text_json_and_csv(work):
     assert float(rows[0]["probability_fake"]) == pytest.approx(answers[0]["probability_fake"])
 
 
+def test_many_pictures_are_answered_in_a_file_that_can_go_on(work, tmp_path):
+    out, folder = tmp_path / "verdicts.csv", work / "raw" / "real"
+    ask = ["predict", folder, "nothing.jpg", "--model", work / "run", "--out", out]
+    done = mesocore(*ask)
+    assert done.returncode == 1 and f"{out}: 1 error, " in done.stdout, done.stderr
+    whole = out.read_bytes()
+    assert len(list(csv.DictReader(io.StringIO(whole.decode())))) == 41
+    out.write_bytes(whole[: len(whole) // 2])
+    assert "add --resume" in mesocore(*ask).stderr
+    assert mesocore(*ask, "--resume").returncode == 1
+    assert out.read_bytes() == whole
+
+
+def test_explain_draws_a_picture_a_face(work, tmp_path):
+    image = work / "raw" / "fake" / "000.png"
+    ask = ["predict", image, "nothing.jpg", "--model", work / "run", "--explain", tmp_path / "new"]
+    assert mesocore(*ask).returncode == 1
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["00001-000.png"]
+    assert "new is not empty; choose another --explain" in mesocore(*ask).stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--json", "--out", "a.csv"], "--json and --out exclude each other"),
+        (["--resume"], "--resume goes on with a file; name it with --out"),
+        (["--out", "a.csv", "--explain", "b"], "leave out --out, or explain fewer"),
+        (["--out", "{work}/raw/verdicts.csv"], "lies among the pictures"),
+    ],
+)
+def test_options_of_predict_that_do_not_go_together(work, options, said):
+    given = [option.replace("{work}", str(work)) for option in options]
+    done = mesocore("predict", work / "raw", "--model", work / "run", *given)
+    assert done.returncode == 2 and said in done.stderr
+
+
 def test_an_exported_detector_answers_as_its_run(work, tmp_path):
     file, folder = tmp_path / "detector.onnx", work / "raw" / "real"
     done = mesocore("export", work / "run", "--onnx", file)
@@ -156,6 +192,7 @@ def test_an_exported_detector_answers_as_its_run(work, tmp_path):
         (["predict", folder, "--model", tmp_path / "none.onnx"], "none.onnx: no such run"),
         (["predict", work / "run", folder], "is a detector, not a picture; write --model"),
         (["predict", file], "is a detector, not a picture; write --model"),
+        (["predict", folder, "--model", file, "--explain", tmp_path / "new"], "gives no evidence"),
     ):
         refused = mesocore(*arguments)
         assert refused.returncode == 2 and said in refused.stderr, refused.stderr

@@ -1,6 +1,7 @@
 """Commands that use a detector: on images, as a file, and on this machine."""
 
 import importlib.util
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,32 +29,77 @@ def predict(
     ) = 0.5,
     fake_class: options.FakeClass = None,
     no_crop: options.NoCrop = False,
+    out: options.path("--out", "a CSV file that grows as pictures are judged, for many") = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the file of --out")] = False,
+    explain: options.folder("--explain", "a folder for pictures of where the evidence lies") = None,
 ) -> None:
     """Call each face in images real, fake or unsure, one line a face.
 
     Exit status: 0 all were judged, 1 some could not be, and those of mesocore --help.
     """
-    if as_json and as_csv:
-        raise UserError("--json and --csv exclude each other; choose one")
+    forms = {"--json": as_json, "--csv": as_csv, "--out": out is not None}
+    if sum(forms.values()) > 1:
+        names = " and ".join(name for name, given in forms.items() if given)
+        raise UserError(f"{names} exclude each other; choose one")
+    if resume and out is None:
+        raise UserError("--resume goes on with a file; name it with --out")
+    if explain is not None and out is not None:
+        raise UserError("--explain makes a picture a face; leave out --out, or explain fewer")
     from mesocore.evaluation import prediction
     from mesocore.nets.inference import shipped
 
     for path in paths:
         if shipped.is_detector(Path(path)):
             raise UserError(f"{path} is a detector, not a picture; write --model {path}")
-    verdicts = prediction.predict(_detector(model, fake_class), paths, not no_crop, prior)
-    failed = prediction.show(verdicts, "json" if as_json else "csv" if as_csv else "text")
+    outputs.check({"--out": out}, [shipped.place(model), *paths])
+    detector = _detector(model, fake_class, network=explain is not None)
+    if out is not None:
+        failed = _to_file(detector, paths, not no_crop, prior, out, resume)
+    else:
+        verdicts = prediction.judged(detector, prediction.find_images(paths), not no_crop, prior)
+        answers = _explained(detector, verdicts, explain)
+        failed = prediction.show(answers, "json" if as_json else "csv" if as_csv else "text")
     raise typer.Exit(1 if failed else 0)
 
 
-def _detector(model: str, fake_class: int | None = None) -> "Calibrated":
+def _to_file(
+    detector: "Calibrated", paths: list[str], crop: bool, prior: float, out: Path, resume: bool
+) -> int:
+    from mesocore.evaluation.answers import VerdictFile
+
+    if any(Path(path).resolve() in out.resolve().parents for path in paths):
+        raise UserError(f"--out {out} lies among the pictures; name a file elsewhere")
+    counts = VerdictFile(out, resume).add(detector, paths, crop, prior)
+    rows = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "nothing"
+    print(f"{out}: {rows}")
+    return counts["error"]
+
+
+def _explained(detector: "Calibrated", verdicts: Iterable, folder: Path | None) -> Iterator:
+    if folder is None:
+        yield from (verdict for verdict, _ in verdicts)
+        return
+    from mesocore.core.files import check_free
+    from mesocore.evaluation.answers import Overlays
+
+    check_free(folder, "--explain")
+    overlays = Overlays(detector, folder)
+    for verdict, image in verdicts:
+        yield verdict
+        if image is not None and verdict.error is None:
+            overlays.add(verdict, image)
+
+
+def _detector(model: str, fake_class: int | None = None, network: bool = False) -> "Calibrated":
     """That of a name, of a run or of a Keras file, or an exported one, for which PyTorch is not
-    loaded."""
+    loaded; unless the `network` itself is needed."""
     from mesocore.nets.inference import shipped
     from mesocore.nets.inference.exported import SUFFIX, load_exported
 
     path = shipped.find(model)
-    path = shipped.soonest(path) if fake_class is None else path
+    if network and path.suffix == SUFFIX:
+        raise UserError(f"{path} gives no evidence by place; name the run that was exported")
+    path = shipped.soonest(path) if fake_class is None and not network else path
     if path.suffix == SUFFIX:
         if fake_class is not None:
             raise UserError(f"{path} says itself what is fake; leave out --fake-class")

@@ -136,10 +136,10 @@ def write_json(path: Path, value: object) -> None:
     write_bytes(path, to_json(value).encode(errors="backslashreplace"))  # \\udcNN, as JSON has it
 
 
-def check_free(out: Path) -> None:
+def check_free(out: Path, option: str = "--out") -> None:
     """Raises `UserError` unless `out` is an empty folder or does not exist."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"{out} is not empty; choose another --out")
+        raise UserError(f"{out} is not empty; choose another {option}")
 
 
 def remove_folder(folder: Path, seconds: float = 5) -> None:

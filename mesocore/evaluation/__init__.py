@@ -6,7 +6,7 @@ __all__ = ["compare", "evaluate", "predict", "scored"]
 
 __getattr__, __dir__ = exports(
     __name__,
-    ("cards",),
+    ("answers", "cards"),
     embedding=[],
     frequency_bands=[],
     labelled_images=["scored"],

@@ -116,8 +116,22 @@ def predict(
     so what is judged is what was learnt. `prior`: the share of fakes among such pictures; raises
     `UserError` unless it is above 0 and below 1.
     """
+    for verdict, _ in judged(detector, find_images(paths), crop, prior):
+        yield verdict
+
+
+def judged(
+    detector: Calibrated,
+    items: Sequence[tuple[str, str | None]],
+    crop: bool = True,
+    prior: float = EVEN,
+) -> Iterator[tuple[Verdict, np.ndarray | None]]:
+    """As `predict`, of what `find_images` gave; each verdict with the image that was judged.
+
+    The image is uint8 `(3, S, S)`, as the preparation made it; None where nothing could be judged.
+    """
     PRIOR.check("prior", prior)
-    items, waiting = find_images(paths), list[_Judged]()
+    waiting = list[_Judged]()
     for opened in ahead(lambda item: _opened(detector, *item, crop), items, THREADS):
         waiting += opened
         while len(waiting) >= BATCH:
@@ -165,16 +179,16 @@ def _cut_out(
 
 def _answers(
     detector: Calibrated, asked: Sequence[_Judged], files: int, prior: float
-) -> list[Verdict]:
+) -> list[_Judged]:
     arrays = [array for _, array in asked if array is not None]
     scores = iter(())
     if arrays:
-        scores = iter(detector.scores(_fitted(np.stack(arrays), detector.size), expected=files))
-    return [verdict if array is None else _judged(detector, verdict, next(scores), prior)
+        scores = iter(detector.scores(fitted(np.stack(arrays), detector.size), expected=files))
+    return [(verdict if array is None else _judged(detector, verdict, next(scores), prior), array)
             for verdict, array in asked]  # fmt: skip
 
 
-def _fitted(images: np.ndarray, size: int) -> np.ndarray:
+def fitted(images: np.ndarray, size: int) -> np.ndarray:
     """uint8 `(B, 3, S, S)` -> `(B, 3, size, size)`."""
     if images.shape[-1] == size:
         return images

@@ -1,0 +1,67 @@
+"""Pictures of where a detector found evidence, one for each face that it judged."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from mesocore.core.files import printable
+from mesocore.evaluation.prediction import Verdict, fitted
+from mesocore.evaluation.saliency import gradcam
+from mesocore.nets.detector import Detector
+
+SIDE, EDGE, TEXT = 320, 12, 14  # pixels: of a panel, around it, of a letter
+HEAT = (213, 94, 0)  # the course's colour of fakes
+CAVEAT = (
+    "Left: what was judged. Right: the more orange, the more evidence for fake the convolutions "
+    "found there, on a scale of this picture's own (Grad-CAM). What is counted over the whole "
+    "picture has no place in it. Of composites whose replaced parts are known, such maps do not "
+    "say which part it was (chapter 6): read no more into one."
+)
+
+
+class Overlays:
+    """Writes PNGs into `folder`, numbered in the order in which faces were judged.
+
+    On the left what was judged, on the right the same in grey under the evidence for "fake" by
+    place (`saliency.gradcam`), with the verdict above and what the map is not below.
+    """
+
+    def __init__(self, detector: Detector, folder: Path):
+        self.detector, self.folder, self.count = detector, folder, 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, verdict: Verdict, image: np.ndarray) -> Path:
+        """Writes the picture of one face; `image` is uint8 `(3, S, S)`, as it was prepared."""
+        self.count += 1
+        name = re.sub(r"[^\w.-]", "_", Path(printable(verdict.path)).stem)[:60]
+        face = "" if verdict.face is None else f"-face-{verdict.face}"
+        out = self.folder / f"{self.count:05d}-{name}{face}.png"
+        (seen,) = fitted(image[None], self.detector.size)
+        heat = gradcam(self.detector.model, torch.from_numpy(seen)[None])[0].numpy()  # (S, S)
+        picture(seen, heat, str(verdict)).save(out)
+        return out
+
+
+def picture(image: np.ndarray, heat: np.ndarray, title: str) -> Image.Image:
+    """uint8 `(3, S, S)` and float `(S, S)`, 0 and above -> the two panels with their texts."""
+    face = Image.fromarray(image.transpose(1, 2, 0))
+    share = heat / heat.max() if heat.max() > 0 else heat
+    mask = Image.fromarray((200 * share).astype(np.uint8))
+    grey = face.convert("L").convert("RGB")
+    grey.paste(Image.new("RGB", face.size, HEAT), mask=mask)
+    font, width = ImageFont.load_default(TEXT), 2 * SIDE + 3 * EDGE
+    letters = int((width - 2 * EDGE) / (0.52 * TEXT))
+    above, below = (textwrap.fill(text, letters) for text in (title, CAVEAT))
+    top, bottom = (int(TEXT * 1.35 * (text.count("\n") + 1)) for text in (above, below))
+    sheet = Image.new("RGB", (width, top + SIDE + bottom + 4 * EDGE), "white")
+    draw = ImageDraw.Draw(sheet)
+    draw.multiline_text((EDGE, EDGE), above, "black", font)
+    for column, panel in enumerate((face, grey)):
+        place = (EDGE + column * (SIDE + EDGE), top + 2 * EDGE)
+        sheet.paste(panel.resize((SIDE, SIDE), Image.Resampling.LANCZOS), place)
+    draw.multiline_text((EDGE, top + SIDE + 3 * EDGE), below, "black", font)
+    return sheet

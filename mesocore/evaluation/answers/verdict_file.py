@@ -1,0 +1,88 @@
+"""A CSV file of verdicts on many pictures: it grows while they are judged, and can go on later."""
+
+import csv
+import io
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from mesocore.core.errors import UserError
+from mesocore.core.files import printable, write_text
+from mesocore.core.runtime import progress
+from mesocore.core.schemas import read_text
+from mesocore.evaluation.prediction import EVEN, Verdict, find_images, judged
+from mesocore.nets.inference.calibration import Calibrated
+
+COLUMNS = list(Verdict("").to_dict())
+FIX = "write to another file"
+LIMITS = ("prior", "real_below", "fake_from")  # the same in every row that has a verdict
+
+
+class VerdictFile:
+    """Verdicts in `path`, a row a face, with the columns of `Verdict`, in UTF-8.
+
+    With `resume` the file is one that an earlier call began, and pictures that it answers are not
+    judged once more. Its last picture is, with rows that were cut: an interruption may have left
+    out some of its faces. Raises `UserError` if the file is there and `resume` is not, or if it is
+    none of verdicts.
+    """
+
+    def __init__(self, path: Path, resume: bool = False):
+        self.path = path
+        self.rows: list[dict[str, str]] = []
+        if not path.exists():
+            return
+        if not resume:
+            raise UserError(f"{path} is there already; add --resume to go on, or {FIX}")
+        lines = csv.reader(read_text(path, FIX).splitlines(keepends=True))
+        if (header := next(lines, COLUMNS)) != COLUMNS:
+            raise UserError(f"{path} begins with {','.join(header)[:60]!r}, so it holds no verdicts"
+                            f" of this version; {FIX}")  # fmt: skip
+        whole = itertools.takewhile(lambda row: len(row) == len(COLUMNS), lines)
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in whole]
+        self.rows = [row for row in rows if row["path"] != rows[-1]["path"]]
+
+    def add(
+        self,
+        detector: Calibrated,
+        paths: Sequence[str],
+        crop: bool = True,
+        prior: float = EVEN,
+    ) -> Counter:
+        """Judges what is missing of the files behind `paths`, as `prediction.predict` does.
+
+        Returns how many rows of the file say "real", "fake", "unsure", and "error". Raises
+        `UserError` if earlier rows are of other limits, or of another prior.
+        """
+        self._check_limits(detector, prior)
+        done = {row["path"] for row in self.rows}
+        items = [item for item in find_images(paths) if printable(item[0]) not in done]
+        kept = io.StringIO(newline="")
+        csv.writer(kept).writerows([COLUMNS, *(row.values() for row in self.rows)])
+        write_text(self.path, kept.getvalue())  # at once: nothing that was judged is lost
+        with (
+            open(self.path, "a", encoding="utf-8", newline="") as file,
+            progress(None, "pictures", len(items)) as bar,
+        ):
+            last, writer = None, csv.writer(file)
+            for verdict, _ in judged(detector, items, crop, prior):
+                writer.writerow(verdict.to_dict().values())
+                file.flush()
+                bar.update(verdict.path != last)
+                last = verdict.path
+        return self.counts()
+
+    def _check_limits(self, detector: Calibrated, prior: float) -> None:
+        now = dict(zip(LIMITS, map(str, (prior, *detector.band)), strict=True))
+        for row in self.rows:
+            before = {name: row[name] for name in LIMITS}
+            if not row["error"] and before != now:
+                was = ", ".join(f"{name} {before[name]}, now {now[name]}" for name in LIMITS
+                                if before[name] != now[name])  # fmt: skip
+                raise UserError(f"{self.path} was begun with {was}; {FIX}")
+
+    def counts(self) -> Counter:
+        """How many rows of the file say what."""
+        with open(self.path, encoding="utf-8", newline="") as file:
+            return Counter(row["verdict"] or "error" for row in csv.DictReader(file))
