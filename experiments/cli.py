@@ -18,6 +18,7 @@ from experiments import (
 from experiments import comparisons as tables
 from experiments.measure import (
     errors,
+    evidence,
     framing,
     gap,
     generator_distance,
@@ -50,6 +51,7 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         recommended.RECOMMENDED,
         robustness.ROBUSTNESS,
         errors.ERRORS,
+        evidence.EVIDENCE,
         framing.FRAMING,
         gap.GAP,
         parity.PARITY,

@@ -20,6 +20,7 @@ COMMANDS = {  # path below results/ -> command
     "published/parity.json": "python -m experiments parity FOLDER",
     "real/generalisation.json": "python -m experiments generalisation data/openforensics "
     "data/stylegan data/photoshop --outside data/openforensics-validation",
+    "real/joint-faces-evidence.json": "python -m experiments evidence recommended data/joint-faces",
     "real/openforensics-128-ablation.json": "python -m experiments ablation data/openforensics "
     "--reduced --outside data/openforensics-validation",
     "real/openforensics-128-pruning-meso4+inverted.json": "python -m experiments pruning "

@@ -6,6 +6,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import detector_tables
 import framing_tables
 import gap_tables
 import pruning_tables
@@ -29,42 +30,14 @@ NONE = "Nothing has been measured yet."
 
 
 def headline(results: Path) -> str:
-    """The detector to use, as `worth` has it."""
-    rows = worth(results)
+    """The detector to use, as `detector_tables.worth` has it."""
+    rows = detector_tables.worth(results)
     return _markdown([*rows[0]], [[*row.values()] for row in rows]) if rows else NONE
 
 
-def worth(results: Path) -> list[dict[str, str]]:
-    """Of the detector to use: outside, which nothing was fitted to, then each source's test."""
-    path = results / "real" / "recommended.json"
-    if not path.exists():
-        return []
-    record = json.loads(path.read_text(encoding="utf-8"))
-    there, known = record["outside"], record["metrics"]["by_source"]
-    tested = [
-        (f"{there['data']['path']}, outside", there["metrics"]["all"], there["trivial_baseline"]),
-        *((f"{name}, test", part, record["trivial_by_source"][name])
-          for name, part in known.items()),
-    ]  # fmt: skip
-    return [{"tested on": name, "images": f"{part['images']:,}",
-             "ROC AUC": _interval(part["roc_auc"]), "accuracy": _interval(part["accuracy"]),
-             "confident errors": _interval(part["confident_errors"], ".1%"),
-             "ROC AUC of trivial features": f"{max(trivial.values()):.3f}"}
-            for name, part, trivial in tested]  # fmt: skip
-
-
-def degraded(results: Path) -> str:
-    """The detector to use on the images outside, degraded: ROC AUC at each level of each sweep."""
-    path = results / "real" / "recommended.json"
-    if not path.exists():
-        return NONE
-    sweeps = json.loads(path.read_text(encoding="utf-8"))["robustness"]["sweeps"]
-    rows = [[name, sweep["unit"],
-             ", ".join(f"{level['level']:g}: {level['roc_auc']['value']:.3f}"
-                       for level in sweep["levels"]),
-             _interval(sweep["levels"][-1]["roc_auc"])]
-            for name, sweep in sweeps.items()]  # fmt: skip
-    return _markdown(["degradation", "level", "ROC AUC by level", "at the last"], rows)
+def detector(name: str, results: Path) -> str:
+    """One of the tables of detector_tables.py."""
+    return _markdown(*getattr(detector_tables, name)(results))
 
 
 def _outside_first(columns: dict) -> list[str]:
@@ -209,7 +182,8 @@ def _mean(values: list[float]) -> float:
 
 
 TABLES = {"README.md": {"headline": headline},
-          "RESULTS.md": {"results": table, "degraded": degraded, "ablation": ablation,
+          "RESULTS.md": {"results": table, "ablation": ablation,
+                         **{name: partial(detector, name) for name in ("degraded", "evidence")},
                          **{name: partial(pruning, name) for name in ("pruning", "combination")},
                          "generalisation": generalisation, "small": small, "commands": commands,
                          **{f"gap, {name}": partial(gap, name) for name in GAP},
@@ -289,7 +263,7 @@ def rendered(path: str, results: Path) -> str:
 def main() -> int:
     for path in TABLES:
         write_text(ROOT / path, rendered(path, ROOT / "results"))
-    write_json(FIGURES, {"rows": worth(ROOT / "results")})
+    write_json(FIGURES, {"rows": detector_tables.worth(ROOT / "results")})
     return 0
 
 

@@ -287,6 +287,21 @@ class Robustness(Record):
     sweeps: dict[str, Sweep]
 
 
+class Composites(Strict):
+    images: Count
+    empty: Count
+    inside: Interval
+    uniform: Interval
+    shuffled: Interval
+    gain: Interval
+
+
+class Evidence(Record):
+    composites: Composites
+    weights_sha256: Sha256
+    data: Data
+
+
 class Dropout(Record):
     model: Config
     data: Data
@@ -409,6 +424,7 @@ KINDS = (
     ("real/*-gap.json", Gap),
     ("real/*-learning-curve.json", LearningCurve),
     ("real/*-errors.json", Errors),
+    ("real/*-evidence.json", Evidence),
     ("real/openforensics-meso4.json", Evaluation),
     ("real/recommended.json", Evaluation),
     ("*/*robustness.json", Robustness),

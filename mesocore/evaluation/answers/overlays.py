@@ -18,8 +18,8 @@ HEAT = (213, 94, 0)  # the course's colour of fakes
 CAVEAT = (
     "Left: what was judged. Right: the more orange, the more evidence for fake the convolutions "
     "found there, on a scale of this picture's own (Grad-CAM). What is counted over the whole "
-    "picture has no place in it. Of composites whose replaced parts are known, such maps do not "
-    "say which part it was (chapter 6): read no more into one."
+    "picture has no place in it. Measured on composites, such maps do not say which part of a face "
+    "was replaced (RESULTS.md): no proof of anything."
 )
 
 

@@ -1,0 +1,57 @@
+"""The tables of the detector to use: each its header and its rows."""
+
+import json
+from pathlib import Path
+
+from mesocore.core.bootstrap import shown
+
+Table = tuple[list[str], list[list[str]]]
+
+
+def worth(results: Path) -> list[dict[str, str]]:
+    """Its figures: outside, which nothing was fitted to, then each source's test."""
+    if not (record := _record(results, "recommended")):
+        return []
+    there, known = record["outside"], record["metrics"]["by_source"]
+    tested = [
+        (f"{there['data']['path']}, outside", there["metrics"]["all"], there["trivial_baseline"]),
+        *((f"{name}, test", part, record["trivial_by_source"][name])
+          for name, part in known.items()),
+    ]  # fmt: skip
+    return [{"tested on": name, "images": f"{part['images']:,}",
+             "ROC AUC": _interval(part["roc_auc"]), "accuracy": _interval(part["accuracy"]),
+             "confident errors": _interval(part["confident_errors"], ".1%"),
+             "ROC AUC of trivial features": f"{max(trivial.values()):.3f}"}
+            for name, part, trivial in tested]  # fmt: skip
+
+
+def degraded(results: Path) -> Table:
+    """The images outside, degraded: ROC AUC at each level of each sweep."""
+    record = _record(results, "recommended")
+    sweeps = record["robustness"]["sweeps"] if record else {}
+    rows = [[name, sweep["unit"],
+             ", ".join(f"{level['level']:g}: {level['roc_auc']['value']:.3f}"
+                       for level in sweep["levels"]),
+             _interval(sweep["levels"][-1]["roc_auc"])]
+            for name, sweep in sweeps.items()]  # fmt: skip
+    return ["degradation", "level", "ROC AUC by level", "at the last"], rows
+
+
+def evidence(results: Path) -> Table:
+    """How much of its maps lies in the parts of a composite that were replaced."""
+    record = _record(results, "joint-faces-evidence")
+    found = record["composites"] if record else {}
+    rows = [[str(found["images"]),
+             *(_interval(found[name]) for name in ("inside", "shuffled", "uniform")),
+             _interval(found["gain"], "+.3f")]] if found else []  # fmt: skip
+    return ["composites", "in the parts that were replaced", "in those of other composites",
+            "share of the picture", "gain on other composites' parts"], rows  # fmt: skip
+
+
+def _record(results: Path, name: str) -> dict:
+    path = results / "real" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _interval(metric: dict, form: str = ".3f") -> str:
+    return shown(metric["value"], metric["low"], metric["high"], form)
