@@ -21,7 +21,8 @@ from mesocore.nets.profile import interleaved
 
 ROUNDS, SIDE = 3, 256
 NETWORKS = ("meso4", "mesoinception4", "mesonetplus", "3*mesonetplus",
-            "meso4+inverted+highpass+pooled")  # fmt: skip
+            "meso4+inverted+highpass+pooled",
+            "meso4+inverted+highpass+pooled+cooccurrences+kinds")  # fmt: skip
 
 
 def main(images: int = 256) -> None:
@@ -40,7 +41,9 @@ def measured(name: str, faces: torch.Tensor) -> dict[str, float]:
     converting = time.perf_counter() - start
     ways = {
         "PyTorch": lambda: logits(model, faces),
-        "OpenVINO": lambda: np.concatenate([engine.logits(part) for part in faces.split(64)]),
+        "OpenVINO": lambda: np.concatenate(
+            [engine.examine(part).logits for part in faces.split(64)]
+        ),
     }
     apart = float(np.abs(ways["PyTorch"]() - ways["OpenVINO"]()).max())
     seconds = interleaved(ways, ROUNDS)

@@ -53,9 +53,9 @@ class Scores:
     ) -> dict:  # fmt: skip
         """Metrics over `faces`; `verdicts`, what the three verdicts are worth; and `against`: the
         paired difference to the ROC AUC of `baseline`, a row before, over as many of its seeds."""
-        probability = np.stack([run.probabilities(faces.images) for run in detectors])  # (R, N)
+        found = [labelled_images.judged(run, faces) for run in detectors]
+        probability = np.stack([table["probability"] for table in found])  # (R, N)
         self._kept[row, name] = probability
-        found = [faces.table.assign(probability=scores) for scores in probability]
         result = metrics.overall(found, [detector.threshold for detector in detectors])
         result["verdicts"] = thresholds.verdicts(found, [run.band for run in detectors])
         if baseline and (baseline, name) in self._kept:

@@ -11,9 +11,10 @@ from mesocore.core.files import sha256_file
 from mesocore.data import dataset, tiers
 from mesocore.data.assembled_set import SPLITS, AssembledSet, file_ids
 from mesocore.data.sources import given_splits, overview, scanning
-from mesocore.evaluation.prediction import NO_SCORE, predict
+from mesocore.evaluation.prediction import NO_SCORE, UNKNOWN, predict
 from mesocore.evaluation.record_types import Data
 from mesocore.nets.detector import Detector
+from mesocore.nets.inference.calibration import check_scores, to_probability
 
 
 class LabelledImages:
@@ -43,7 +44,8 @@ class LabelledImages:
             self.folder, self.split = self.set.folder, "test" if split is None else split
 
     def scored(self, detector: Detector) -> pd.DataFrame:
-        """`label`, `source`, `group` and P(fake) in `probability`, one row an image.
+        """`label`, `source`, `group`, P(fake) in `probability`, and in `known` whether the image is
+        like what was learnt (`Calibrated.knows`), one row an image.
 
         Of a set, with all columns of its manifest. Files that cannot be read count as `rejected`.
         """
@@ -64,6 +66,7 @@ class LabelledImages:
                     "source": candidate.source,
                     "group": candidate.group or (candidate.videos or (verdict.path,))[0],
                     "probability": verdict.probability_fake,
+                    "known": verdict.reason != UNKNOWN,
                 }
             )
         if not rows:
@@ -132,13 +135,22 @@ def _of_folder(
 
 
 def scored(detector: Detector, data: Path | AssembledSet, split: str) -> pd.DataFrame:
-    """The manifest's rows of one split of an assembled set, with P(fake) in `probability`.
+    """The manifest's rows of one split of an assembled set, with P(fake) in `probability` and
+    `known` (`Calibrated.knows`).
 
     Raises `UserError` if the set frames its faces in another way than the detector does.
     """
     check_framing(detector, AssembledSet(data))
     faces = dataset.load(data, split, detector.size)
-    return faces.table.assign(probability=detector.probabilities(faces.images))
+    return judged(detector, faces)
+
+
+def judged(detector: Detector, faces: dataset.FaceSet) -> pd.DataFrame:
+    """The images' rows with P(fake) in `probability`, and `known` (`Calibrated.knows`)."""
+    found = detector.examine(faces.images)
+    probability = to_probability(check_scores(found.logits), detector.temperature)
+    known = True if found.kind is None else [detector.knows(kind) for kind in found.kind]
+    return faces.table.assign(probability=probability, known=known)
 
 
 def check_framing(detector: Detector, data: AssembledSet) -> None:

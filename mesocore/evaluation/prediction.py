@@ -22,6 +22,7 @@ from mesocore.nets.inference.calibration import Calibrated, to_probability
 BATCH = 32
 THREADS = 2  # that open files and find faces, while a batch is judged
 EVEN = 0.5  # share of fakes that a detector's own P(fake) takes for granted
+BETWEEN, UNKNOWN = "between the limits", "like nothing it learnt from"
 NO_SCORE = "the detector gives no finite score; its weights cannot be used"
 
 
@@ -31,7 +32,9 @@ class Verdict:
 
     `probability_fake` is that where half of such pictures are fake, `probability_at_prior` where a
     share `prior` is. By the latter `verdict` is "real" below `real_below`, "fake" from `fake_from`,
-    "unsure" between the two.
+    "unsure" between the two; and "unsure" where the likeliest kind of photograph or forgery that
+    the detector knows has a `probability_kind` below `kind_from` (both None if it knows no kinds).
+    `reason` says which of the two an "unsure" is for: `BETWEEN` or `UNKNOWN`.
     `face` counts the faces of a picture from 1, the largest first; `left`, `top`, `right`, `bottom`
     are the square that was judged, in pixels of the picture as it is shown (turned as its EXIF
     says). Both are None for a whole picture.
@@ -49,6 +52,9 @@ class Verdict:
     verdict: str | None = None
     real_below: float | None = None
     fake_from: float | None = None
+    probability_kind: float | None = None
+    kind_from: float | None = None
+    reason: str | None = None
     error: str | None = None
 
     def to_dict(self) -> dict:
@@ -66,7 +72,8 @@ class Verdict:
             limits = f"real below {self.real_below:.3f}, fake from {self.fake_from:.3f}"
         if self.prior != EVEN:
             limits = f"at a prior of {self.prior:g} {self.probability_at_prior:.3f}, {limits}"
-        return f"{path}: {self.verdict} (probability of fake {self.probability_fake:.3f}, {limits})"
+        said = f"{self.verdict}, {UNKNOWN}" if self.reason == UNKNOWN else self.verdict
+        return f"{path}: {said} (probability of fake {self.probability_fake:.3f}, {limits})"
 
 
 def find_images(paths: Sequence[str]) -> list[tuple[str, str | None]]:
@@ -181,10 +188,12 @@ def _answers(
     detector: Calibrated, asked: Sequence[_Judged], files: int, prior: float
 ) -> list[_Judged]:
     arrays = [array for _, array in asked if array is not None]
-    scores = iter(())
+    scores: Iterator[tuple[float, float | None]] = iter(())
     if arrays:
-        scores = iter(detector.scores(fitted(np.stack(arrays), detector.size), expected=files))
-    return [(verdict if array is None else _judged(detector, verdict, next(scores), prior), array)
+        found = detector.examine(fitted(np.stack(arrays), detector.size), expected=files)
+        scores = zip(found.logits, found.kind if found.kind is not None else [None] * len(arrays),
+                     strict=True)  # fmt: skip
+    return [(verdict if array is None else _judged(detector, verdict, *next(scores), prior), array)
             for verdict, array in asked]  # fmt: skip
 
 
@@ -197,7 +206,9 @@ def fitted(images: np.ndarray, size: int) -> np.ndarray:
     return resize(torch.from_numpy(images), size).numpy()
 
 
-def _judged(detector: Calibrated, asked: Verdict, logit: float, prior: float) -> Verdict:
+def _judged(
+    detector: Calibrated, asked: Verdict, logit: float, kind: float | None, prior: float
+) -> Verdict:
     if not np.isfinite(logit):
         return replace(asked, error=NO_SCORE)
     odds = np.log(prior / (1 - prior))  # 0 where they are even
@@ -205,9 +216,12 @@ def _judged(detector: Calibrated, asked: Verdict, logit: float, prior: float) ->
         float(to_probability(x))
         for x in (logit / detector.temperature, logit / detector.temperature + odds)
     )
-    low, high = detector.band
+    (low, high), verdict = detector.band, detector.verdict(there, kind)
+    reason = UNKNOWN if not detector.knows(kind) else BETWEEN if verdict == "unsure" else None
+    kind = None if detector.kind_from is None else kind  # without a limit it says nothing
     return replace(asked, probability_fake=even, prior=prior, probability_at_prior=there,
-                   verdict=detector.verdict(there), real_below=low, fake_from=high)  # fmt: skip
+                   verdict=verdict, real_below=low, fake_from=high, reason=reason,
+                   probability_kind=kind and float(kind), kind_from=detector.kind_from)  # fmt: skip
 
 
 def show(verdicts: Iterable[Verdict], form: str) -> int:

@@ -50,11 +50,13 @@ class Sections(TypedDict):
 
 class Verdicts(TypedDict):
     """Of `thresholds.verdicts`; `band` has P(fake) below which a run says real, and from which it
-    says fake."""
+    says fake. Records from before 2026-11-28 lack the last two."""
 
     band: list[list[float]]
     coverage: Interval
     error: Interval
+    confident: NotRequired[Interval]
+    known: NotRequired[Interval]
 
 
 class Level(TypedDict):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mesocore.core.bootstrap import draws, interval
+from mesocore.core.bootstrap import confident_errors, draws, interval
 from mesocore.evaluation.metrics import RESAMPLES
 from mesocore.evaluation.record_types import Verdicts
 
@@ -72,30 +72,37 @@ def verdicts(
 ) -> Verdicts:
     """What "real", "fake" and "unsure" are worth: means over runs of one model, with intervals.
 
-    runs: a table a run, of the same images, with `label`, `group` and P(fake) in `probability`.
-    bands: of each run, as `Detector.band`. `coverage` is the share of images that get a verdict,
-    `error` the share of wrong ones among those (None if there are none).
+    runs: a table a run, of the same images, with `label`, `group`, P(fake) in `probability` and
+    `known` (`Calibrated.knows`); where that is false there is no verdict. bands: of each run, as
+    `Detector.band`. `coverage` is the share of images that get a verdict, `error` the share of
+    wrong ones among those (None if there are none), `confident` that of all images whose verdict is
+    wrong with a P of over .9; `known` the share of all that is.
     """
     fake = (runs[0]["label"] == "fake").to_numpy()
     groups = runs[0]["group"].to_numpy()
     shares = []
     for run, (low, high) in zip(runs, bands, strict=True):
         probability = run["probability"].to_numpy()
-        judged = (probability < low) | (probability >= high)
-        shares.append((judged, judged & ((probability >= high) != fake)))
+        known = run["known"].to_numpy()
+        judged = known & ((probability < low) | (probability >= high))
+        wrong = judged & ((probability >= high) != fake)
+        shares.append((judged, wrong, wrong & confident_errors(fake, probability), known))
 
-    def measured(weights: np.ndarray) -> np.ndarray:  # (B, N) -> (B, 2)
+    def measured(weights: np.ndarray) -> np.ndarray:  # (B, N) -> (B, 4)
         found = []
-        for judged, wrong in shares:
-            covered = weights @ judged
+        for judged, wrong, confident, known in shares:
+            covered, total = weights @ judged, weights.sum(1)
             with np.errstate(invalid="ignore"):  # 0 / 0 where nothing is judged
-                found.append([covered / weights.sum(1), weights @ wrong / covered])
+                error = weights @ wrong / covered
+            found.append([covered / total, error, weights @ confident / total,
+                          weights @ known / total])  # fmt: skip
         return np.mean(found, axis=0).T
 
     value = measured(np.ones((1, len(fake))))[0]
     drawn = np.concatenate([measured(weights) for weights in draws(groups, resamples, seed=0)])
     found = {}
-    for name, mean, column in zip(("coverage", "error"), value, drawn.T, strict=True):
+    names = "coverage", "error", "confident", "known"
+    for name, mean, column in zip(names, value, drawn.T, strict=True):
         ends = zip(("value", "low", "high"), (mean, *interval(column)), strict=True)
         found[name] = {end: None if np.isnan(number) else float(number) for end, number in ends}
     return {"band": [list(band) for band in bands], **found}

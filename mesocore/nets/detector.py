@@ -19,8 +19,9 @@ from mesocore.core.files import sha256_file, write_bytes, write_json
 from mesocore.core.images import Preparation
 from mesocore.core.schemas import read_array, read_json
 from mesocore.nets.inference import engine
-from mesocore.nets.inference.calibration import Calibrated, fitting
+from mesocore.nets.inference.calibration import Calibrated, Examined, fitting, together
 from mesocore.nets.inference.engine import Engine
+from mesocore.nets.inference.outputs import Outputs
 from mesocore.nets.models import build
 from mesocore.nets.schemas import Description
 from mesocore.nets.weights import check_weights, load_weights
@@ -35,9 +36,9 @@ PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle")
 class Detector(Calibrated):
     """A model with all it takes to turn an image file into a verdict.
 
-    Temperature, threshold and band as in `Calibrated`; without a band both its ends are the
-    threshold. Where `size`, the model's input, is not that of the `preparation`, a resize follows.
-    `description` says where all that came from. `trained_on` is uint64 `(N,)`, sorted:
+    Temperature, threshold, band and `kind_from` as in `Calibrated`; without a band both its ends
+    are the threshold. Where `size`, the model's input, is not that of the `preparation`, a resize
+    follows. `description` says where all that came from. `trained_on` is uint64 `(N,)`, sorted:
     the originals of its training and validation images, as `AssembledSet.original_ids` gives them;
     None if that is not known.
 
@@ -52,39 +53,46 @@ class Detector(Calibrated):
     description: dict = field(default_factory=dict)
     trained_on: np.ndarray | None = None
     band: tuple[float, float] | None = None
+    kind_from: float | None = None
     _engine: Engine | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.check_limits()
         check_weights(self.model)
 
-    def scores(self, images: Tensor | np.ndarray, batch: int = 64, expected: int = 0) -> np.ndarray:
-        """As `Calibrated.scores`; the model is left in eval mode.
+    def examine(self, images: Tensor | np.ndarray, batch: int = 64, expected: int = 0) -> Examined:
+        """As `Calibrated.examine`; the model is left in eval mode.
 
         Many images are left to OpenVINO, where it is installed (inference/engine.py).
         """
         images = torch.as_tensor(images)
         count, side = max(expected, len(images)), images.shape[-1]
         if not (engine.pays(self.model, count, side) and engine.installed()):
-            return logits(self.model, images, batch)
+            return examine(self.model, images, batch)
         if self._engine is None or not self._engine.fits(self.model, side):
             self._engine = Engine(self.model, side)
-        parts = [self._engine.logits(part) for part in images.split(fitting(batch, side))]
-        return np.concatenate(parts).astype(np.float64)
+        parts = [self._engine.examine(part) for part in images.split(fitting(batch, side))]
+        return Examined(*(np.concatenate(each).astype(np.float64) for each in together(parts)))
 
 
-def logits(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
-    """uint8 `(N, 3, S, S)` -> float64 `(N,)`; the model is left in eval mode.
+def examine(model: nn.Module, images: Tensor, batch: int = 64) -> Examined:
+    """What a model says of uint8 images `(N, 3, S, S)`; it is left in eval mode.
 
     `batch` images of up to 256 px are computed at a time, of larger ones fewer. What is not finite
     is returned as it is.
     """
-    model.eval()
+    outputs = Outputs(model).eval()
     batch = fitting(batch, images.shape[-1])
     device = next(model.parameters(), images).device
     with torch.inference_mode():
-        parts = [model(part.to(device)).cpu() for part in images.split(batch)]
-    return torch.cat(parts).double().numpy()
+        parts = [Examined(*(each.cpu() for each in outputs(part.to(device))))
+                 for part in images.split(batch)]  # fmt: skip
+    return Examined(*(torch.cat(each).double().numpy() for each in together(parts)))
+
+
+def logits(model: nn.Module, images: Tensor, batch: int = 64) -> np.ndarray:
+    """The logits alone of `examine`: float64 `(N,)`."""
+    return examine(model, images, batch).logits
 
 
 def save_model(folder: Path, model: nn.Module, description: dict) -> None:
@@ -133,6 +141,7 @@ def load_detector(path: str | Path, fake_class: int | None = None) -> Detector:
             about,
             _trained_on(folder),
             about.get("band") and (about["band"]["real_below"], about["band"]["fake_from"]),
+            about["known"]["kind_from"] if about.get("known") else None,
         )
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise UserError(f"{folder} is damaged ({one_line(error)}); train again") from error

@@ -100,6 +100,19 @@ def of_kinds(answers: Tensor) -> Tensor:
     return fake.logsumexp(1) - real.logsumexp(1)
 
 
+def kind_probability(answers: Tensor) -> Tensor:
+    """Logits of `2 * KINDS` classes -> how probable the likeliest kind is, among those of the class
+    (photographs, forgeries) that is more probable as a whole: `(N,)` in 0..1.
+
+    Hendrycks & Gimpel, "A Baseline for Detecting Misclassified and Out-of-Distribution Examples in
+    Neural Networks", ICLR 2017, take the likeliest of all classes; within one class it says how
+    well a picture is known, whatever the verdict.
+    """
+    real, fake = answers.chunk(2, dim=1)
+    likeliest = [part.softmax(1).amax(1) for part in (real, fake)]
+    return torch.where(of_kinds(answers) > 0, likeliest[1], likeliest[0])
+
+
 def _pooled_head(cooccurrences: bool, kinds: bool) -> nn.Sequential:
     mean = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
     found, outputs = PLACES + COUNTED * cooccurrences, 2 * KINDS if kinds else 1

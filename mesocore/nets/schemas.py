@@ -47,6 +47,14 @@ class Band(TypedDict):
     risk: Share
 
 
+class Known(TypedDict):
+    """The probability of its likeliest kind from which an image is known (`kind_probability`);
+    `share`: of the validation images, those that are."""
+
+    kind_from: Share
+    share: Share
+
+
 class Hardware(TypedDict):
     """Of `runtime.environment`."""
 
@@ -61,6 +69,7 @@ class Description(TypedDict):
     best: Best
     threshold: Limit
     band: NotRequired[Band]
+    known: NotRequired[Known]
     temperature: Annotated[float, Field(gt=0)]
     threshold_from: str
     preparation: PreparationDict
@@ -83,6 +92,7 @@ class Exported(TypedDict):
     labels: list[Literal["real", "fake"]]
     threshold: Limit
     band: Limits
+    kind_from: NotRequired[Share]
     temperature: Annotated[float, Field(gt=0)]
     preparation: PreparationDict
     weights_sha256: Sha256

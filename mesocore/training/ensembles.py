@@ -18,8 +18,8 @@ from mesocore.data.assembled_set import AssembledSet
 from mesocore.evaluation import metrics, records
 from mesocore.nets.detector import (
     Detector,
+    examine,
     load_detector,
-    logits,
     save_model,
     save_trained_on,
 )
@@ -42,7 +42,7 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
     model = Ensemble([member.model for member in members]).eval()
     left_out = (config.get("leave_out") or "").split("+")
     faces = dataset.without(dataset.load(folder, "val", members[0].size), left_out)
-    best, fitted = metrics.fit(faces.labels.numpy(), logits(model, faces.images))
+    best, fitted = metrics.fit(faces.labels.numpy(), examine(model, faces.images))
     own = {
         "model": f"{len(members)}*{config['model']}",
         "seed": "+".join(str(m.description["config"]["seed"]) for m in members),

@@ -27,11 +27,12 @@ from mesocore.evaluation import metrics
 from mesocore.nets.detector import (
     DESCRIPTION,
     Detector,
+    examine,
     load_detector,
-    logits,
     save_model,
     save_trained_on,
 )
+from mesocore.nets.inference.calibration import Examined
 from mesocore.nets.mesonet_plus import KINDS, MesoNetPlus
 from mesocore.nets.models import build
 from mesocore.training import distributed, loop, run_folder
@@ -290,8 +291,9 @@ def _validate(trainer: loop.Trainer, data: dataset.FaceSet) -> tuple[dict, dict]
     """Validation metrics, and the temperature and threshold fitted on that split."""
     labels = data.labels.numpy()
     first, step = distributed.share(trainer.accelerator)
-    part = logits(trainer.evaluated, data.images[first::step])
-    found = distributed.everywhere(torch.from_numpy(part)).numpy()
-    if not np.isfinite(found).all():
+    part = examine(trainer.evaluated, data.images[first::step])
+    found = Examined(*(distributed.everywhere(torch.from_numpy(each)).numpy()
+                       for each in part if each is not None))  # fmt: skip
+    if not np.isfinite(found.logits).all():
         raise FloatingPointError("the validation logits became infinite or nan")
     return metrics.fit(labels, found)

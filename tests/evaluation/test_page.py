@@ -165,6 +165,8 @@ def test_answers_at_a_prior_are_those_of_predict(scripts, exported, photographs)
             assert said["verdict"] == verdict.verdict
             assert ("1 in 100" in said["words"]) == (prior == 0.01)
     band = {"real_below": 0.1, "fake_from": 0.9}
+    strange = scripts("inWords(0.95, 0.5, band, false)", band=band)
+    assert strange["verdict"] == "unsure" and "like nothing that it learnt" in strange["words"]
     words = scripts("inWords(0.95, 0.001, band)", band=band)["words"]
     assert words.startswith("By itself fake; where so few are fake, real. Chance of a fake: 95")
 

@@ -16,9 +16,17 @@ from PIL import Image
 from mesocore.core.errors import BadImage, UserError
 from mesocore.core.images import Preparation, to_array
 from mesocore.evaluation import prediction
-from mesocore.evaluation.prediction import Verdict, find_images, predict, show
+from mesocore.evaluation.prediction import (
+    BETWEEN,
+    UNKNOWN,
+    Verdict,
+    find_images,
+    predict,
+    show,
+)
 from mesocore.faces import face_finder, render
 from mesocore.nets.detector import Detector
+from mesocore.nets.inference.calibration import Examined
 from tests.conftest import picture
 from tests.factories import write_images
 
@@ -57,6 +65,36 @@ def test_between_the_limits_of_a_band_the_verdict_is_unsure(detector, tmp_path):
     assert str(found[1]).endswith("real below 0.400, fake from 0.900)")
     assert [careful.verdict(p) for p in (0.39999, 0.4, 0.89999, 0.9)] == [
         "real", "unsure", "unsure", "fake"]  # fmt: skip
+
+
+class Sorting(Brightness):
+    """As `Brightness`; and the redder a picture, the surer it is of its kind."""
+
+    def examine(self, images: torch.Tensor) -> Examined:
+        kind = images[:, 0].float().mean((1, 2)) / 255
+        return Examined(self(images).double().numpy(), kind.double().numpy())
+
+
+def test_what_is_like_nothing_learnt_is_unsure_however_sure_the_score(tmp_path, monkeypatch):
+    knowing = Detector(Sorting(), Preparation(size=64), 64, 0.6, 2.0, band=(0.4, 0.9),
+                       kind_from=0.8)  # fmt: skip
+    monkeypatch.setattr("mesocore.nets.detector.examine",
+                        lambda model, images, batch: model.examine(images))  # fmt: skip
+    for name, colour in (("known", (255, 200, 200)), ("strange", (180, 255, 255)),
+                         ("between", (230, 100, 70))):  # fmt: skip
+        Image.new("RGB", (80, 80), colour).save(tmp_path / f"{name}.png")
+    between, known, strange = predict(knowing, [str(tmp_path)])
+    assert [v.verdict for v in (known, strange, between)] == ["fake", "unsure", "unsure"]
+    assert [v.reason for v in (known, strange, between)] == [None, UNKNOWN, BETWEEN]
+    assert strange.probability_fake > 0.9 and strange.kind_from == 0.8 > strange.probability_kind
+    assert "unsure, like nothing it learnt from (probability" in str(strange)
+    assert "unsure (probability" in str(between)
+    blind = replace(knowing, kind_from=None)
+    for verdict in predict(blind, [str(tmp_path / "strange.png")]):
+        assert (verdict.verdict, verdict.probability_kind, verdict.reason) == ("fake", None, None)
+    for wrong in (-0.1, 1.1, math.nan):
+        with pytest.raises(UserError, match="kind_from"):
+            replace(knowing, kind_from=wrong)
 
 
 def test_where_fakes_are_rare_it_takes_more_to_call_one(detector, tmp_path):

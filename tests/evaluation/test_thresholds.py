@@ -77,13 +77,18 @@ def test_confident_verdicts_are_wrong_less_often():
 
 def test_verdicts_by_hand():
     table = pd.DataFrame({"label": ["real", "real", "fake", "fake", "fake"], "group": list("abcde"),
-                          "probability": [0.1, 0.95, 0.5, 0.9, 0.05]})  # fmt: skip
+                          "probability": [0.1, 0.95, 0.5, 0.9, 0.05], "known": True})  # fmt: skip
     found = thresholds.verdicts([table], [(0.3, 0.9)], resamples=200)
     assert found["coverage"]["value"] == 0.8 and found["error"]["value"] == 0.5
-    for name in ("coverage", "error"):
+    assert found["confident"]["value"] == 0.4 and found["known"]["value"] == 1
+    for name in ("coverage", "error", "confident"):
         assert found[name]["low"] < found[name]["value"] < found[name]["high"]
     two = thresholds.verdicts([table, table], [(0.3, 0.9), (0.5, 0.5)], resamples=20)
     assert two["coverage"]["value"] == pytest.approx(0.9)
     assert two["error"]["value"] == pytest.approx((0.5 + 0.4) / 2)
     assert thresholds.verdicts([table], [(0.0, 1.0)], 20)["error"] == {
         "value": None, "low": None, "high": None}  # fmt: skip
+    table["known"] = [True, False, True, True, True]  # the real one that would be called fake
+    careful = thresholds.verdicts([table], [(0.3, 0.9)], resamples=20)
+    assert careful["coverage"]["value"] == 0.6 and careful["error"]["value"] == pytest.approx(1 / 3)
+    assert careful["confident"]["value"] == 0.2 and careful["known"]["value"] == 0.8

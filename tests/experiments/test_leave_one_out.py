@@ -61,7 +61,7 @@ def test_the_record_reads_each_family_once_known_and_once_left_out(joint, monkey
     both = rows["once"]["columns"]["photos"], rows["plain"]["columns"]["photos"]
     assert both[0]["against"]["value"] == 0  # the same run as the first seed of the row before
     assert both[0]["roc_auc"]["value"] == both[1]["roc_auc"]["each"][0]
-    assert set(both[0]["verdicts"]) == {"band", "coverage", "error"}
+    assert set(both[0]["verdicts"]) == {"band", "coverage", "error", "confident", "known"}
     assert rows["plain"]["columns"]["photos"]["images"] == 16  # the test split of two collections
     left_out = rows["blends-without-photos"]["columns"]
     assert set(left_out) == {"photos"} and left_out["photos"]["images"] == 64  # all of them

@@ -22,6 +22,7 @@ from mesocore.core.errors import UserError
 from mesocore.core.files import write_json
 from mesocore.evaluation import metrics
 from mesocore.nets.detector import Detector, load_detector, save_model, save_trained_on
+from mesocore.nets.inference.calibration import Examined
 from mesocore.nets.keras import hdf5
 from mesocore.nets.keras_weights import load_keras
 from mesocore.nets.models import build
@@ -283,7 +284,7 @@ def test_a_start_from_damaged_weights_or_other_layers_is_refused(run, tmp_path):
 
 def test_validation_scores_that_are_not_finite_fit_no_threshold():
     with pytest.raises(UserError, match="no finite score for 1 of 2"):
-        metrics.fit(np.array([0, 1]), np.array([0.5, np.inf]))
+        metrics.fit(np.array([0, 1]), Examined(np.array([0.5, np.inf])))
 
 
 def test_json_has_no_nan(tmp_path):

@@ -10,7 +10,7 @@ import torch
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.nets import load_detector, pruning
-from mesocore.nets.detector import Detector, logits
+from mesocore.nets.detector import Detector, examine, logits
 from mesocore.nets.inference import engine
 from mesocore.nets.inference.engine import Engine
 from mesocore.nets.models import CHOSEN, MODELS, build
@@ -48,8 +48,11 @@ def test_the_logits_are_pytorchs(name, offline):
     model = trained(name)
     made = Engine(model, 64)
     for count in (1, 5):
-        expected = logits(model, faces(count))
-        assert np.abs(made.logits(faces(count)) - expected).max() < 1e-4
+        kind, expected = examine(model, faces(count)).kind, logits(model, faces(count))
+        assert (kind is None) == ("kinds" not in name)
+        if kind is not None:
+            assert np.abs(made.examine(faces(count)).kind - kind).max() < 1e-4
+        assert np.abs(made.examine(faces(count)).logits - expected).max() < 1e-4
         assert np.abs(expected).max() > 1e-7
 
 
@@ -60,7 +63,7 @@ def test_pruned_networks_are_converted_as_they_are(method):
         model = pruning.remove_channels(model, 0.5, 64)
     else:
         pruning.apply_masks(model, 0.5)
-    assert np.abs(Engine(model, 64).logits(faces()) - logits(model, faces())).max() < 1e-4
+    assert np.abs(Engine(model, 64).examine(faces()).logits - logits(model, faces())).max() < 1e-4
 
 
 def detector(name: str = "mesonetplus") -> Detector:
@@ -83,7 +86,7 @@ def test_what_counts_is_all_images_to_come():
     model = trained("meso4")
     assert engine.pays(model, engine.ENOUGH, 256) and not engine.pays(model, 32, 256)
     found = detector("meso4")
-    found.scores(faces(), expected=10**6)
+    found.examine(faces(), expected=10**6)
     assert found._engine is not None
 
 
@@ -131,4 +134,5 @@ def test_a_score_that_is_not_finite_is_refused_either_way(monkeypatch):
 def test_a_committed_detector_judges_as_before(small_set):
     root = load_detector("results/runs/openforensics-24-epochs/meso4+inverted+highpass-0")
     images = faces(8, 256)
-    assert np.abs(Engine(root.model, 256).logits(images) - logits(root.model, images)).max() < 1e-4
+    found = Engine(root.model, 256).examine(images).logits
+    assert np.abs(found - logits(root.model, images)).max() < 1e-4

@@ -53,6 +53,20 @@ def test_the_logits_are_pytorchs_whatever_runs_the_file(name, tmp_path):
     assert read.logits(images[:0]).shape == (0,)
 
 
+def test_a_file_of_a_detector_that_knows_kinds_says_how_well_it_knows_one(tmp_path):
+    ours = detector(f"{CHOSEN}+pooled+cooccurrences+kinds")
+    ours.kind_from = float(np.median(ours.examine(blotted(64, 5)).kind))
+    file, images = tmp_path / "detector.onnx", blotted(64, 5)
+    assert export(ours, file) < 1e-4
+    read, expected = load_exported(file), ours.examine(images).kind
+    assert read.kind_from == ours.kind_from
+    assert np.abs(read.examine(images).kind - expected).max() < 1e-4
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    (kind,) = session.run(["probability_kind"], {"images": images})
+    assert np.abs(kind - expected).max() < 1e-4 and kind.min() >= 1 / 8 and kind.max() <= 1
+    assert read.examine(images[:0]).kind.shape == (0,)
+
+
 @pytest.mark.parametrize("run", ["openforensics-24-epochs/meso4+inverted+highpass-0",
                                  "openforensics-24-epochs/ensemble"])  # fmt: skip
 def test_a_committed_detector_judges_as_before(run, tmp_path):
@@ -98,7 +112,7 @@ def test_a_file_that_would_judge_otherwise_is_not_written(tmp_path, monkeypatch)
     other = to_onnx(detector("meso4"))
     file.write_bytes(b"an earlier one")
     monkeypatch.setattr(onnx_export, "to_onnx", lambda _: other)
-    with pytest.raises(UserError, match=r"was not written: its logits would be .* from PyTorch's"):
+    with pytest.raises(UserError, match=r"was not written: its outputs would be .* from PyTorch's"):
         export(ours, file)
     assert file.read_bytes() == b"an earlier one"
 

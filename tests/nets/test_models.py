@@ -7,7 +7,7 @@ from torch import nn
 from mesocore.core.errors import UserError
 from mesocore.nets.inputs import to_unit
 from mesocore.nets.layers import ATTENTION
-from mesocore.nets.mesonet_plus import MesoNetPlus
+from mesocore.nets.mesonet_plus import KINDS, MesoNetPlus, kind_probability, of_kinds
 from mesocore.nets.models import CHOSEN, MODELS, NETWORK_PARTS, build, parameter_count
 
 
@@ -141,3 +141,15 @@ def test_unknown_models_are_named(name):
 def test_names_that_contradict_themselves_are_named(name):
     with pytest.raises(UserError, match="each part once"):
         build(name)
+
+
+def test_how_well_a_kind_is_known_is_asked_within_the_class_of_the_verdict():
+    answers = torch.full((3, 2 * KINDS), -20.0)
+    answers[0, 0] = 5.0  # one kind of photographs and no other
+    answers[1, KINDS : KINDS + 2] = 5.0  # two kinds of forgeries, alike
+    answers[2] = 0.0
+    answers[2, KINDS + 1] = 1e-3  # hardly any
+    assert of_kinds(answers)[0] < 0 < of_kinds(answers)[1]
+    found = kind_probability(answers)
+    assert found[:2].tolist() == pytest.approx([1, 0.5], abs=1e-3)
+    assert found[2].item() == pytest.approx(1 / KINDS, abs=1e-3)

@@ -77,6 +77,8 @@ class Verdicts(Strict):
     band: list[tuple[Share, float]]
     coverage: Interval
     error: Interval
+    confident: Interval | None = None  # of records from 2026-11-28
+    known: Interval | None = None
 
 
 class Sections(Strict):

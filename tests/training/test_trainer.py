@@ -17,6 +17,7 @@ from mesocore.data import dataset
 from mesocore.data.augmentation import augment
 from mesocore.evaluation.metrics import point_metrics
 from mesocore.nets.detector import load_detector, save_model
+from mesocore.nets.inference.calibration import Examined
 from mesocore.nets.mesonet_plus import KINDS
 from mesocore.nets.models import CHOSEN, build
 from mesocore.training import distributed, loop, schedule, trainer
@@ -496,7 +497,7 @@ def test_a_loss_that_is_not_finite_stops_and_says_what_is_kept(faces, tmp_path, 
 
 
 def test_logits_that_are_not_finite_stop_it_too(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer, "logits", lambda _, x: np.full(len(x), np.nan))
+    monkeypatch.setattr(trainer, "examine", lambda _, x: Examined(np.full(len(x), np.nan)))
     with pytest.raises(UserError, match="the validation logits .* in epoch 1; no epoch had ended"):
         trainer.train(settings(faces), tmp_path / "run")
 

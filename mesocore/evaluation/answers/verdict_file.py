@@ -16,7 +16,7 @@ from mesocore.nets.inference.calibration import Calibrated
 
 COLUMNS = list(Verdict("").to_dict())
 FIX = "write to another file"
-LIMITS = ("prior", "real_below", "fake_from")  # the same in every row that has a verdict
+LIMITS = ("prior", "real_below", "fake_from", "kind_from")  # the same in every judged row
 
 
 class VerdictFile:
@@ -74,7 +74,9 @@ class VerdictFile:
         return self.counts()
 
     def _check_limits(self, detector: Calibrated, prior: float) -> None:
-        now = dict(zip(LIMITS, map(str, (prior, *detector.band)), strict=True))
+        limits = prior, *detector.band, detector.kind_from
+        now = {name: "" if value is None else str(value)
+               for name, value in zip(LIMITS, limits, strict=True)}  # fmt: skip
         for row in self.rows:
             before = {name: row[name] for name in LIMITS}
             if not row["error"] and before != now:

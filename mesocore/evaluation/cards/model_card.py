@@ -149,6 +149,10 @@ def _verdicts(record: Evaluation) -> list[str]:
             covered, wrong = (interval(part["verdicts"][k], ".1%") for k in ("coverage", "error"))
             lines.append(f"- **On {part['data']['path']}** it gives a verdict on {covered} of the "
                          f"images, and {wrong or 'none'} of those are wrong")  # fmt: skip
+            if "known" in part["verdicts"]:
+                known, sure = (interval(part["verdicts"][k], ".1%") for k in ("known", "confident"))
+                lines.append(f"  - {known} are like what it learnt from, and no other gets a "
+                             f"verdict; wrong with a P of over .9: {sure} of all")  # fmt: skip
     return lines
 
 

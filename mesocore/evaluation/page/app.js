@@ -104,9 +104,9 @@ async function score(image, square) {
   let face = cutOut(image, square, size);
   if (quality) face = await throughJpeg(face, quality);
   const images = new networks.Tensor("uint8", planes(face), [1, 3, size, size]);
-  const { logit, probability_fake: probability } = await networks.judge.run({ images });
+  const { logit, probability_fake: probability, probability_kind: kind } = await networks.judge.run({ images });
   if (!Number.isFinite(logit.data[0])) return { error: "The detector gives no finite score for it." };
-  return { probability: probability.data[0] };
+  return { probability: probability.data[0], known: !kind || kind.data[0] >= about.kind_from };
 }
 
 async function judgeAll() {
@@ -138,7 +138,7 @@ function summary() {
     `${faces.length === 1 ? "" : "s"}: ${said.map(([word, n]) => `${n} ${word}`).join(", ")}.`;
 }
 
-const answer = (face) => inWords(face.probability, +byId("prior").value, about.band);
+const answer = (face) => inWords(face.probability, +byId("prior").value, about.band, face.known);
 
 function make(tag, properties = {}, ...children) {
   const element = Object.assign(document.createElement(tag), properties);

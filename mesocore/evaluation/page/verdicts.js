@@ -6,7 +6,9 @@ function atPrior(probability, prior) {
   return Number.isFinite(odds) ? odds / (1 + odds) : 1;
 }
 
-function verdictOf(probability, band) {
+// `known`: whether the face is like what was learnt.
+function verdictOf(probability, band, known = true) {
+  if (!known) return "unsure";
   if (probability < band.real_below) return "real";
   return probability >= band.fake_from ? "fake" : "unsure";
 }
@@ -20,14 +22,15 @@ const SAID = {
   real: "No trace of a forgery that it knows.",
   fake: "It looks like the forgeries that it learnt from.",
   unsure: "It cannot tell. That is an answer too.",
+  unknown: "It is like nothing that it learnt from, so it does not say.",
 };
 
 // What a face's answer means, in one or two sentences.
-function inWords(probability, prior, band) {
+function inWords(probability, prior, band, known = true) {
   const there = atPrior(probability, prior);
-  const verdict = verdictOf(there, band);
-  const own = verdictOf(probability, band);
-  const said = own === verdict ? SAID[verdict] : `By itself ${own}; where so few are fake, ${verdict}.`;
+  const verdict = verdictOf(there, band, known);
+  const own = verdictOf(probability, band, known);
+  const said = own === verdict ? SAID[known ? verdict : "unknown"] : `By itself ${own}; where so few are fake, ${verdict}.`;
   const base = prior === 0.5 ? "" : `, ${percent(there)} if ${shareInWords(prior)} is`;
   return {
     verdict,

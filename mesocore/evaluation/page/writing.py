@@ -60,8 +60,9 @@ def page_html(detector: Path, figures: Sequence[Mapping[str, str]] = ()) -> str:
 def _sentence(detector: ExportedDetector) -> str:
     about = detector.description
     low, high = detector.band
+    unknown = " Unsure too what is like nothing it learnt from." * (detector.kind_from is not None)
     return (f"{about['model']}: {about['parameters']:,} weights ({about['weights_sha256'][:12]}). "
-            f"Real below {low:.3f}, fake from {high:.3f}, otherwise unsure.")  # fmt: skip
+            f"Real below {low:.3f}, fake from {high:.3f}, otherwise unsure.{unknown}")  # fmt: skip
 
 
 def _table(rows: Sequence[Mapping[str, str]]) -> str:

@@ -2,6 +2,8 @@
 
 import contextlib
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,13 +14,22 @@ from mesocore.nets.schemas import ABOVE_ALL
 LABELS = ("real", "fake")
 
 
+class Examined(NamedTuple):
+    """Of N images: uncalibrated logits, float64 `(N,)`, and how probable the likeliest kind is,
+    float64 `(N,)` in 0..1 (`mesonet_plus.kind_probability`); None of a network without kinds."""
+
+    logits: np.ndarray
+    kind: np.ndarray | None = None
+
+
 class Calibrated:
     """What has a score for each image, and all it takes to turn that into a verdict.
 
     `preparation` is what images go through first, `size` the side that the network takes; P(fake)
     is `sigmoid(logit / temperature)`. Where two answers are wanted, an image is called fake when
     P(fake) is at least `threshold`. A verdict is "real" below the first number of `band`, "fake"
-    from the second, and "unsure" between them.
+    from the second, and "unsure" between them. It is "unsure" too if no kind of photographs or
+    forgeries that the network knows has a probability of `kind_from`; None: it knows no kinds.
     """
 
     preparation: Preparation
@@ -26,6 +37,7 @@ class Calibrated:
     threshold: float
     temperature: float
     band: tuple[float, float] | None
+    kind_from: float | None
 
     def check_limits(self) -> None:
         """Makes the band the threshold where there is none. Raises `UserError` if the threshold (a
@@ -39,26 +51,41 @@ class Calibrated:
         if not 0 <= ends[0] <= self.threshold <= ends[1] <= ABOVE_ALL:
             raise UserError(f"the band {low} to {high} does not hold the threshold {self.threshold}"
                             " within 0 to 1")  # fmt: skip
+        if self.kind_from is not None and not 0 <= _finite("kind_from", self.kind_from) <= 1:
+            raise UserError(f"kind_from is {self.kind_from}, which is not within 0 to 1")
         if _finite("temperature", self.temperature) <= 0:
             raise UserError(f"the temperature {self.temperature} is not above 0")
 
-    def scores(self, images, batch: int = 64, expected: int = 0) -> np.ndarray:
-        """Uncalibrated logits, float64 `(N,)`, of uint8 images `(N, 3, S, S)`, a tensor or an
-        array; what is not finite too. `expected`: how many images there are in all."""
+    def examine(self, images, batch: int = 64, expected: int = 0) -> Examined:
+        """What the network says of uint8 images `(N, 3, S, S)`, a tensor or an array; what is not
+        finite too. `expected`: how many images there are in all."""
         raise NotImplementedError
 
     def logits(self, images, batch: int = 64, expected: int = 0) -> np.ndarray:
-        """As `scores`. Raises `UserError` if one is not finite."""
-        return check_scores(self.scores(images, batch, expected))
+        """Uncalibrated logits, float64 `(N,)`; images as in `examine`. Raises `UserError` if one is
+        not finite."""
+        return check_scores(self.examine(images, batch, expected).logits)
 
     def probabilities(self, images, batch: int = 64, expected: int = 0) -> np.ndarray:
         """As `logits`, calibrated: P(fake) in 0..1, float64 `(N,)`."""
         return to_probability(self.logits(images, batch, expected), self.temperature)
 
-    def verdict(self, probability: float) -> str:
-        """Which of "real", "fake" and "unsure" a P(fake) is."""
+    def knows(self, kind: float | None) -> bool:
+        """Whether an image whose likeliest kind is so probable is like what was learnt."""
+        return kind is None or self.kind_from is None or kind >= self.kind_from
+
+    def verdict(self, probability: float, kind: float | None = None) -> str:
+        """Which of "real", "fake" and "unsure" an image is, by its P(fake) and the probability of
+        its likeliest kind."""
         low, high = self.band
+        if not self.knows(kind):
+            return "unsure"
         return "real" if probability < low else "fake" if probability >= high else "unsure"
+
+
+def together(parts: Sequence[Examined]) -> list[list]:
+    """What was examined in parts, output by output; those that the network lacks are left out."""
+    return [list(each) for each in zip(*parts, strict=True) if each[0] is not None]
 
 
 def check_scores(logits: np.ndarray) -> np.ndarray:

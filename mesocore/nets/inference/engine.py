@@ -17,12 +17,13 @@ import hashlib
 import importlib.util
 import warnings
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mesocore.nets import residual_runs
 from mesocore.nets.cooccurrences import Cooccurrences
+from mesocore.nets.inference.calibration import Examined
+from mesocore.nets.inference.outputs import Outputs
 
 ENOUGH = 2000  # images of 256 px, from which converting pays
 
@@ -48,14 +49,15 @@ def fingerprint(model: nn.Module) -> bytes:
 
 
 class _Given(nn.Module):
-    """A model whose co-occurrences are given: images `(N, 3, S, S)`, counts `(N, 15, 125)`."""
+    """`Outputs` of a model whose co-occurrences may be given: images `(N, 3, S, S)`, counts
+    `(N, 15, 125)`."""
 
     def __init__(self, model: nn.Module):
         super().__init__()
-        self.model = model
+        self.model = Outputs(model)
         self.counting = [part for part in model.modules() if isinstance(part, Cooccurrences)]
 
-    def forward(self, images: Tensor, counts: Tensor) -> Tensor:
+    def forward(self, images: Tensor, counts: Tensor | None = None) -> tuple[Tensor, ...]:
         for part in self.counting:
             part.given = counts
         try:
@@ -81,9 +83,8 @@ class Engine:
         example = torch.zeros(2, 3, side, side, dtype=torch.uint8)
         with torch.inference_mode():
             model.eval()(example)  # which refuses a wrong size; the converted one would not
-        given = _Given(model).eval()
-        self._counts = bool(given.counting)
-        model = given if self._counts else model
+        model = _Given(model).eval()
+        self._counts = bool(model.counting)
         with warnings.catch_warnings():  # of tracing, which is deprecated, and of our size check
             warnings.simplefilter("ignore")
             decoder = TorchScriptPythonDecoder(model, example_input=self._inputs(example))
@@ -97,10 +98,10 @@ class Engine:
         """Whether this is the model as it is now, for images of that size."""
         return self.side == side and self.fingerprint == fingerprint(model)
 
-    def logits(self, images: Tensor) -> np.ndarray:
-        """uint8 `(N, 3, S, S)`, S the side that it was made for -> float32 `(N,)`."""
+    def examine(self, images: Tensor) -> Examined:
+        """uint8 `(N, 3, S, S)`, S the side that it was made for -> float32 `(N,)` each."""
         inputs = [each.numpy() for each in self._inputs(images.contiguous())]
-        return self._compiled(inputs)[0].copy()
+        return Examined(*(each.copy() for each in self._compiled(inputs).values()))
 
     def _inputs(self, images: Tensor) -> tuple[Tensor, ...]:
         if not self._counts:

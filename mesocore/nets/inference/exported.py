@@ -11,12 +11,12 @@ from mesocore.core.errors import UserError, one_line
 from mesocore.core.images import Preparation
 from mesocore.core.schemas import parse_json
 from mesocore.nets import residual_runs
-from mesocore.nets.inference.calibration import Calibrated, fitting
+from mesocore.nets.inference.calibration import Calibrated, Examined, fitting, together
 from mesocore.nets.schemas import Exported
 
 SUFFIX = ".onnx"
 KEY = "mesocore"  # of the file's metadata: a JSON object, as `schemas.Exported`
-INPUT, LOGIT, PROBABILITY = "images", "logit", "probability_fake"
+INPUT, LOGIT, PROBABILITY, KIND = "images", "logit", "probability_fake", "probability_kind"
 COUNTS = "run_counts"  # what the names of the counts within a network begin with
 OTHERS = "make one with mesocore export RUN --onnx FILE"
 
@@ -35,23 +35,28 @@ class ExportedDetector(Calibrated):
     temperature: float
     description: dict = field(default_factory=dict)
     band: tuple[float, float] | None = None
+    kind_from: float | None = None
 
     def __post_init__(self) -> None:
         self.check_limits()
 
-    def scores(self, images, batch: int = 64, expected: int = 0) -> np.ndarray:
-        """As `Calibrated.scores`."""
+    def examine(self, images, batch: int = 64, expected: int = 0) -> Examined:
+        """As `Calibrated.examine`."""
         images = np.ascontiguousarray(images)
         step = fitting(batch, images.shape[-1])
-        parts = [self._logits(images[start : start + step])
+        if not len(images):
+            return Examined(np.zeros(0), None if self.kind_from is None else np.zeros(0))
+        parts = [self._examined(images[start : start + step])
                  for start in range(0, len(images), step)]  # fmt: skip
-        return np.concatenate([np.zeros(0), *parts])  # float64
+        return Examined(*(np.concatenate(each).astype(np.float64) for each in together(parts)))
 
-    def _logits(self, images: np.ndarray) -> np.ndarray:
+    def _examined(self, images: np.ndarray) -> Examined:
         given = {INPUT: images}
         if len(self.network.inputs) > 1:
             given[COUNTS] = residual_runs.counted(images, runtime.threads())
-        return self.network(given)[LOGIT].copy()
+        found = self.network(given)
+        kind = found[KIND].copy() if self.kind_from is not None else None
+        return Examined(found[LOGIT].copy(), kind)
 
 
 def load_exported(path: str | Path, alone: bool = False) -> ExportedDetector:
@@ -77,9 +82,10 @@ def load_exported(path: str | Path, alone: bool = False) -> ExportedDetector:
                         ) from None  # fmt: skip
     about = _metadata(path, network)
     names = [each.any_name for each in (*network.inputs, *network.outputs)]
-    if names != [INPUT, LOGIT, PROBABILITY]:
-        raise UserError(f"{path} has {', '.join(names)} in place of {INPUT}, {LOGIT} and "
-                        f"{PROBABILITY}; {OTHERS}")  # fmt: skip
+    expected = [INPUT, LOGIT, PROBABILITY, *([KIND] if "kind_from" in about else [])]
+    if names != expected:
+        raise UserError(f"{path} has {', '.join(names)} in place of {', '.join(expected)}; "
+                        f"{OTHERS}")  # fmt: skip
     if not alone:
         _ask_for_counts(network)
     band = about["band"]
@@ -91,6 +97,7 @@ def load_exported(path: str | Path, alone: bool = False) -> ExportedDetector:
         about["temperature"],
         about,
         (band["real_below"], band["fake_from"]),
+        about.get("kind_from"),
     )
 
 

@@ -1,7 +1,8 @@
 """A detector as one ONNX file that says of itself how it is to be used.
 
 Its input is `images`, uint8 `(N, 3, S, S)`, RGB, prepared as the metadata say; its outputs are
-`logit` and `probability_fake`, float32 `(N,)`. N is free. The metadata have, under "mesocore", a
+`logit` and `probability_fake`, float32 `(N,)`, and `probability_kind` of a detector whose verdicts
+ask for that. N is free. The metadata have, under "mesocore", a
 JSON object (`schemas.Exported`): labels, threshold, band, temperature, preparation, and which
 weights, trained on which set.
 """
@@ -27,10 +28,12 @@ from mesocore.nets.inference.exported import (
     COUNTS,
     INPUT,
     KEY,
+    KIND,
     LOGIT,
     PROBABILITY,
     load_exported,
 )
+from mesocore.nets.inference.outputs import Outputs
 from mesocore.nets.models import parameter_count
 
 OPSET = 18
@@ -39,17 +42,18 @@ CLOSE = 1e-4  # logits of PyTorch and of the file
 
 
 class _Judged(nn.Module):
-    def __init__(self, model: nn.Module, temperature: float):
+    def __init__(self, detector: Detector):
         super().__init__()
-        self.model, self.temperature = model, temperature
+        self.outputs, self.temperature = Outputs(detector.model), detector.temperature
+        self.names = [LOGIT, PROBABILITY, *([KIND] if detector.kind_from is not None else [])]
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        logit = self.model(images)
-        return logit, torch.sigmoid(logit / self.temperature)
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        logit, *kind = self.outputs(images)
+        return (logit, torch.sigmoid(logit / self.temperature), *kind)[: len(self.names)]
 
 
 def export(detector: Detector, file: Path) -> float:
-    """Writes the file, once read back; returns by how much a logit differs from PyTorch's.
+    """Writes the file, once read back; returns by how much an output differs from PyTorch's.
 
     Raises `UserError`, and writes nothing, if that is more than `CLOSE`.
     """
@@ -57,13 +61,12 @@ def export(detector: Detector, file: Path) -> float:
     with tempfile.TemporaryDirectory() as folder:
         tried = Path(folder) / "tried.onnx"
         tried.write_bytes(data)
-        expected = detector.logits(images)
-        apart = max(
-            float(np.abs(load_exported(tried, alone).logits(images) - expected).max())
-            for alone in (False, True)
-        )
+        expected = detector.examine(images)
+        found = [load_exported(tried, alone).examine(images) for alone in (False, True)]
+    pairs = [pair for each in found for pair in zip(expected, each, strict=True)]
+    apart = max(float(np.abs(a - b).max()) for a, b in pairs if b is not None)
     if not apart <= CLOSE:
-        raise UserError(f"{file} was not written: its logits would be {apart:.2g} from PyTorch's")
+        raise UserError(f"{file} was not written: its outputs would be {apart:.2g} from PyTorch's")
     write_bytes(Path(file), data)
     return apart
 
@@ -71,13 +74,13 @@ def export(detector: Detector, file: Path) -> float:
 def to_onnx(detector: Detector) -> bytes:
     """The content of the file."""
     example, buffer = torch.from_numpy(blotted(detector.size)), io.BytesIO()
-    free = {name: {0: "N"} for name in (INPUT, LOGIT, PROBABILITY)}
+    judged = _Judged(detector).eval()
+    free = {name: {0: "N"} for name in (INPUT, *judged.names)}
     with warnings.catch_warnings():  # of tracing, which is deprecated, and of our size check
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Judged(detector.model, detector.temperature).eval(), (example,), buffer, dynamo=False,
-            input_names=[INPUT], output_names=[LOGIT, PROBABILITY], dynamic_axes=free,
-            opset_version=OPSET,
+            judged, (example,), buffer, dynamo=False, input_names=[INPUT],
+            output_names=judged.names, dynamic_axes=free, opset_version=OPSET,
         )  # fmt: skip
     model = onnx.load_from_string(buffer.getvalue())
     _name_counts(model.graph)
@@ -109,6 +112,7 @@ def about(detector: Detector) -> dict:
         "labels": list(LABELS),
         "threshold": detector.threshold,
         "band": {"real_below": low, "fake_from": high},
+        **({} if detector.kind_from is None else {"kind_from": detector.kind_from}),
         "temperature": detector.temperature,
         "preparation": detector.preparation.to_dict(),
         "weights_sha256": detector.description["weights_sha256"],
