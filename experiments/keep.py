@@ -3,7 +3,7 @@
 Each SET/ROW-SEED, a folder in runs/ablation, becomes one in results/runs: the weights of its best
 epoch, its history and its description, without paths of this machine. So does
 combination/SET/ROW-SEED, a folder in runs/combination, as results/runs/SET/combination-ROW-SEED,
-and recommended/SET/ROW-SEED as results/runs/SET/ROW-SEED.
+and recommended/SET/ROW-SEED and leave-one-out/SET/ROW-SEED as results/runs/SET/ROW-SEED.
 
 `ship` puts one of these into the package instead, as mesocore/detectors/NAME, and exports it.
 """
@@ -23,7 +23,8 @@ from mesocore.nets.inference import export, shipped
 from mesocore.nets.schemas import Description
 from mesocore.training.run_folder import HISTORY, history
 
-COMBINATION, RECOMMENDED = "combination/", "recommended/"  # runs that are no row of `ablation`
+# runs that are no row of `ablation`
+COMBINATION, RECOMMENDED, LEFT_OUT = "combination/", "recommended/", "leave-one-out/"
 
 
 def keep(*names: str) -> None:
@@ -34,6 +35,8 @@ def keep(*names: str) -> None:
             run, out = name, f"{title}/combination-{row}"
         elif name.startswith(RECOMMENDED):
             run, out, more = name, name.removeprefix(RECOMMENDED), [TRAINED_ON]
+        elif name.startswith(LEFT_OUT):
+            run, out = name, name.removeprefix(LEFT_OUT)
         else:
             run, out = f"ablation/{name}", name
         _keep(runner.folder_of(run), runtime.project_root() / "results/runs" / out, *more)

@@ -14,16 +14,19 @@ Beside each stands what trivial features reach that were fitted on the same imag
 but the first the paired difference to the first, over the seeds of both.
 
 Runs are kept in runs/leave-one-out/DATA and continued when interrupted, so two processes may train
-different rows (MESO_THREADS=1 each): 15 minutes of one core a run, or two minutes of a GPU
-that fifteen share (docs/many-machines.md). Writes results/real/DATA-leave-one-out.json.
+different rows (MESO_THREADS=1 each): 15 to 35 minutes of one core a run, or two minutes of a GPU
+that fifteen share (docs/many-machines.md). What `keep` has put into results/runs is not trained
+again. Writes results/real/DATA-leave-one-out.json.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from experiments import by_family, runner
 from experiments.by_family import Scores, check_framing, columns, families
 from experiments.runner import SEEDS, Experiment, Job, Runs
+from mesocore.core import runtime
 from mesocore.data import load
 from mesocore.nets import load_detector, models
 from mesocore.training import TrainConfig
@@ -88,7 +91,14 @@ def name_of(row: str, job: Job) -> str:
 
 
 def trained(row: str, job: Job, seed: int) -> Path:
-    return runner.trained(config(row, job, seed), f"{name_of(row, job)}-{seed}")
+    settings = config(row, job, seed)
+    kept = runtime.project_root() / "results/runs" / job.data.name / f"{row}-{seed}"
+    if kept.exists():
+        about = load_detector(kept).description["config"]
+        wanted = asdict(settings) | {"manifest_sha256": job.data.manifest_sha256}
+        if all(about.get(key) == wanted[key] for key in wanted.keys() - {"data", "teacher"}):
+            return kept
+    return runner.trained(settings, f"{name_of(row, job)}-{seed}")
 
 
 def taught_by(row: str, job: Job) -> Path:

@@ -15,12 +15,16 @@ from mesocore.data import AssembledSet, tiers
 GAP_RUNS = ("ensemble", *(f"{model}-{seed}" for model in ("meso4+inverted+highpass", "meso4")
                           for seed in (0, 1, 2)))  # fmt: skip
 FRAMING_RUNS = (*GAP_RUNS[4:], *GAP_RUNS[1:4], GAP_RUNS[0])  # Meso-4 first: the others against it
+LEFT_OUT = ("dfdc", "diffusion", "photoshop", "stylegan")
 COMMANDS = {  # path below results/ -> command
     "assembly-scale.json": "python benchmarks/assembly_scale.py",
     "published/parity.json": "python -m experiments parity FOLDER",
     "real/generalisation.json": "python -m experiments generalisation data/openforensics "
     "data/stylegan data/photoshop --outside data/openforensics-validation",
     "real/joint-faces-evidence.json": "python -m experiments evidence recommended data/joint-faces",
+    "real/joint-faces-left-out.json": "python -m experiments left-out "
+    + " ".join(f"results/runs/joint-faces/cooccurrences-without-{family}-0" for family in LEFT_OUT)
+    + " data/joint-faces",
     "real/openforensics-128-ablation.json": "python -m experiments ablation data/openforensics "
     "--reduced --outside data/openforensics-validation",
     "real/openforensics-128-pruning-meso4+inverted.json": "python -m experiments pruning "

@@ -37,6 +37,23 @@ def degraded(results: Path) -> Table:
     return ["degradation", "level", "ROC AUC by level", "at the last"], rows
 
 
+def left_out(results: Path) -> Table:
+    """All images of a family that a network did not learn from: how often it is wrong with a P of
+    over .9, and how often it then gives that verdict, which it does not where no kind is known."""
+    record = _record(results, "joint-faces-left-out")
+    lines = []
+    for family, row in (record["rows"] if record else {}).items():
+        found = row["columns"][family]
+        verdicts, trivial = found["verdicts"], row["trivial_baseline"]
+        lines.append([family, f"{found['images']:,}", str(len(row["seeds"])),
+                      _interval(found["roc_auc"]), f"{max(trivial.values()):.3f}",
+                      _interval(verdicts["known"], ".1%"), _interval(verdicts["coverage"], ".1%"),
+                      _interval(found["confident_errors"], ".1%"),
+                      _interval(verdicts["confident"], ".1%")])  # fmt: skip
+    return ["left out", "images", "seeds", "ROC AUC", "trivial features", "like what was learnt",
+            "get a verdict", "wrong class over .9", "and that as verdict"], lines  # fmt: skip
+
+
 def evidence(results: Path) -> Table:
     """How much of its maps lies in the parts of a composite that were replaced."""
     record = _record(results, "joint-faces-evidence")

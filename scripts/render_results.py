@@ -26,6 +26,7 @@ METRICS = {
 KINDS = "generalisation"  # the record of one forgery against the others
 GAP = ("folders", "distances", "mates", "shift", "sharpness")
 FRAMING = ("sizes", "models", "alarms")
+DETECTOR = ("degraded", "left_out", "evidence")
 NONE = "Nothing has been measured yet."
 
 
@@ -183,7 +184,7 @@ def _mean(values: list[float]) -> float:
 
 TABLES = {"README.md": {"headline": headline},
           "RESULTS.md": {"results": table, "ablation": ablation,
-                         **{name: partial(detector, name) for name in ("degraded", "evidence")},
+                         **{name: partial(detector, name) for name in DETECTOR},
                          **{name: partial(pruning, name) for name in ("pruning", "combination")},
                          "generalisation": generalisation, "small": small, "commands": commands,
                          **{f"gap, {name}": partial(gap, name) for name in GAP},

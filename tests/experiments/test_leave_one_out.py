@@ -70,6 +70,28 @@ def test_the_record_reads_each_family_once_known_and_once_left_out(joint, monkey
     run = load_detector(tmp_path / "runs/leave-one-out/joint/blends-without-photos-0")
     assert len(run.trained_on) == 24  # of swaps alone
     assert record["trivial_baseline"]["left_out"]["swaps"]["together"] > 0.9  # softer, as all
+    check_runs_that_lack_a_family(joint, tmp_path, left_out["photos"], monkeypatch)
+
+
+def check_runs_that_lack_a_family(joint, tmp_path, column, monkeypatch):
+    """They are measured by themselves too, and what is kept is not trained again."""
+    runs, data = tmp_path / "runs/leave-one-out/joint", str(joint / "joint")
+    lacking = [str(runs / f"blends-without-photos-{seed}") for seed in (0, 1)]
+    assert cli.main(["left-out", *lacking, data]) == 0
+    found = json.loads((tmp_path / "results/real/joint-left-out.json").read_text())
+    assert found["rows"]["photos"]["seeds"] == [0, 1]
+    columns = found["rows"]["photos"]["columns"]
+    assert [*columns] == ["photos", "swaps"]
+    assert columns["photos"] == {k: v for k, v in column.items() if k != "against"}
+    assert cli.main(["left-out", str(runs / "plain-0"), data]) == 2
+    name = "leave-one-out/joint/blends-without-photos-1"
+    assert cli.main(["keep", name]) == 0
+    job = Job((AssembledSet(joint / "joint"),))
+    monkeypatch.setattr(runner, "trained", lambda settings, name: name)
+    kept = tmp_path / "results/runs/joint/blends-without-photos-1"
+    assert leave_one_out.trained("blends-without-photos", job, 1) == kept
+    monkeypatch.setattr(leave_one_out, "MOST_EPOCHS", 2)  # other settings than it was trained with
+    assert leave_one_out.trained("blends-without-photos", job, 1) == name
 
 
 def test_the_detector_to_use_is_pruned_beside_a_control_and_kept(joint, monkeypatch, tmp_path):

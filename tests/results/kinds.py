@@ -289,6 +289,25 @@ class Robustness(Record):
     sweeps: dict[str, Sweep]
 
 
+class Column(Metrics):
+    verdicts: Verdicts
+    against: Interval | None = None
+
+
+class Left(Strict):
+    model: Config
+    val_roc_auc: list[Share]
+    seeds: list[Count]
+    columns: dict[str, Column]
+    trivial_baseline: Baseline
+
+
+class LeftOut(Record):
+    rows: dict[str, Left]
+    families: dict[str, list[str]]
+    data: Data
+
+
 class Composites(Strict):
     images: Count
     empty: Count
@@ -425,6 +444,7 @@ KINDS = (
     ("real/*-framing.json", Framing),
     ("real/*-gap.json", Gap),
     ("real/*-learning-curve.json", LearningCurve),
+    ("real/*-left-out.json", LeftOut),
     ("real/*-errors.json", Errors),
     ("real/*-evidence.json", Evidence),
     ("real/openforensics-meso4.json", Evaluation),
