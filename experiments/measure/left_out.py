@@ -3,9 +3,12 @@
 RUNs were trained on DATA without a family (`leave-one-out`, rows ROW-without-FAMILY); those that
 differ in their seed alone are one row, of which the mean is taken. Measured are all images of the
 family left out, and the test images of the others; beside each row stands what trivial features
-reach on that family that were fitted on the others. Writes results/real/DATA-left-out.json; two
+reach on that family that were fitted on the others, and what its verdicts there would be by P(fake)
+alone (`by_band_alone`). Writes results/real/DATA-left-out.json; two
 minutes of two cores a run.
 """
+
+from dataclasses import replace
 
 from experiments import by_family, records
 from experiments.by_family import Scores, check_framing, columns, families
@@ -54,8 +57,11 @@ def measure(*words: str) -> None:
                 data.folder, "all", fitted_on=others, scored=own
             ),
         }  # fmt: skip
-        there = rows[family]["columns"][family]
-        print(family, f"{there['roc_auc']['value']:.3f}", there["verdicts"])
+        without_kinds = [replace(detector, kind_from=None) for detector in detectors]
+        by_band = scores.of("by band", without_kinds, family, parts[family])
+        rows[family]["by_band_alone"] = by_band
+        print(family, *(f"{each['roc_auc']['value']:.3f} {each['verdicts']['confident']['value']}"
+                        for each in (by_band, rows[family]["columns"][family])))  # fmt: skip
     values = {"rows": rows, "families": families(data), "data": about_data(data, "all"),
               "environment": runtime.environment(),
               "command": records.command("left-out", *runs, records.shown(data))}  # fmt: skip

@@ -14,7 +14,7 @@ from mesocore.data.sources import given_splits, overview, scanning
 from mesocore.evaluation.prediction import NO_SCORE, UNKNOWN, predict
 from mesocore.evaluation.record_types import Data
 from mesocore.nets.detector import Detector
-from mesocore.nets.inference.calibration import check_scores, to_probability
+from mesocore.nets.inference.calibration import check_scores
 
 
 class LabelledImages:
@@ -148,9 +148,9 @@ def scored(detector: Detector, data: Path | AssembledSet, split: str) -> pd.Data
 def judged(detector: Detector, faces: dataset.FaceSet) -> pd.DataFrame:
     """The images' rows with P(fake) in `probability`, and `known` (`Calibrated.knows`)."""
     found = detector.examine(faces.images)
-    probability = to_probability(check_scores(found.logits), detector.temperature)
+    check_scores(found.logits)
     known = True if found.kind is None else [detector.knows(kind) for kind in found.kind]
-    return faces.table.assign(probability=probability, known=known)
+    return faces.table.assign(probability=detector.calibrated(found), known=known)
 
 
 def check_framing(detector: Detector, data: AssembledSet) -> None:

@@ -21,7 +21,12 @@ from mesocore.core.bootstrap import (
 )
 from mesocore.data.assembled_set import kinds
 from mesocore.evaluation.record_types import Interval, Metrics, Sections
-from mesocore.nets.inference.calibration import Examined, check_scores, to_probability
+from mesocore.nets.inference.calibration import (
+    Examined,
+    check_scores,
+    tempered,
+    to_probability,
+)
 from mesocore.nets.schemas import ABOVE_ALL
 
 RESAMPLES = 1000
@@ -97,7 +102,9 @@ def fit(labels: np.ndarray, examined: Examined) -> tuple[dict, dict]:
     """
     logits = check_scores(examined.logits)
     temperature = fit_temperature(labels, logits)
-    probability = to_probability(logits, temperature)
+    probability, known = to_probability(logits, temperature), fit_known(examined.kind)
+    if known:
+        probability = tempered(probability, examined.kind < known["known"]["kind_from"])
     threshold = fit_threshold(labels, probability)
     scores = point_metrics(labels, probability, threshold)
     row = {
@@ -109,7 +116,7 @@ def fit(labels: np.ndarray, examined: Examined) -> tuple[dict, dict]:
     return row, {
         "threshold": threshold,
         "band": {"real_below": low, "fake_from": high, "risk": RISK},
-        **fit_known(examined.kind),
+        **known,
         "temperature": temperature,
         "threshold_from": "balanced accuracy on the validation split",
     }

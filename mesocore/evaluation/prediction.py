@@ -17,7 +17,7 @@ from mesocore.core.files import printable, to_json, walk
 from mesocore.core.images import open_rgb, prepared_array, resize
 from mesocore.core.parallel import ahead
 from mesocore.core.ranges import PRIOR
-from mesocore.nets.inference.calibration import Calibrated, to_probability
+from mesocore.nets.inference.calibration import Calibrated
 
 BATCH = 32
 THREADS = 2  # that open files and find faces, while a batch is judged
@@ -191,8 +191,8 @@ def _answers(
     scores: Iterator[tuple[float, float | None]] = iter(())
     if arrays:
         found = detector.examine(fitted(np.stack(arrays), detector.size), expected=files)
-        scores = zip(found.logits, found.kind if found.kind is not None else [None] * len(arrays),
-                     strict=True)  # fmt: skip
+        kinds = [None] * len(arrays) if found.kind is None else found.kind.tolist()
+        scores = zip(detector.calibrated(found).tolist(), kinds, strict=True)
     return [(verdict if array is None else _judged(detector, verdict, *next(scores), prior), array)
             for verdict, array in asked]  # fmt: skip
 
@@ -207,21 +207,25 @@ def fitted(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def _judged(
-    detector: Calibrated, asked: Verdict, logit: float, kind: float | None, prior: float
+    detector: Calibrated, asked: Verdict, probability: float, kind: float | None, prior: float
 ) -> Verdict:
-    if not np.isfinite(logit):
+    if not np.isfinite(probability):
         return replace(asked, error=NO_SCORE)
-    odds = np.log(prior / (1 - prior))  # 0 where they are even
-    even, there = (
-        float(to_probability(x))
-        for x in (logit / detector.temperature, logit / detector.temperature + odds)
-    )
+    there = at_prior(probability, prior)
     (low, high), verdict = detector.band, detector.verdict(there, kind)
     reason = UNKNOWN if not detector.knows(kind) else BETWEEN if verdict == "unsure" else None
-    kind = None if detector.kind_from is None else kind  # without a limit it says nothing
-    return replace(asked, probability_fake=even, prior=prior, probability_at_prior=there,
+    return replace(asked, probability_fake=probability, prior=prior, probability_at_prior=there,
                    verdict=verdict, real_below=low, fake_from=high, reason=reason,
-                   probability_kind=kind and float(kind), kind_from=detector.kind_from)  # fmt: skip
+                   probability_kind=None if detector.kind_from is None else kind,
+                   kind_from=detector.kind_from)  # fmt: skip
+
+
+def at_prior(probability: float, prior: float) -> float:
+    """A P(fake) where half of such pictures are fake -> where a share `prior` is: Bayes' rule."""
+    if prior == EVEN:
+        return probability
+    fake, real = probability * prior, (1 - probability) * (1 - prior)
+    return fake / (fake + real)
 
 
 def show(verdicts: Iterable[Verdict], form: str) -> int:

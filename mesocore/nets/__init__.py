@@ -17,5 +17,6 @@ __getattr__, __dir__ = exports(
     models=["build", "parameter_count"],
     profile=[],
     pruning=[],
+    residual_runs=[],
     schemas=[],
 )

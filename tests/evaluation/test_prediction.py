@@ -86,7 +86,8 @@ def test_what_is_like_nothing_learnt_is_unsure_however_sure_the_score(tmp_path, 
     between, known, strange = predict(knowing, [str(tmp_path)])
     assert [v.verdict for v in (known, strange, between)] == ["fake", "unsure", "unsure"]
     assert [v.reason for v in (known, strange, between)] == [None, UNKNOWN, BETWEEN]
-    assert strange.probability_fake > 0.9 and strange.kind_from == 0.8 > strange.probability_kind
+    assert 0.85 < strange.probability_fake <= 0.9  # drawn towards one half
+    assert strange.kind_from == 0.8 > strange.probability_kind
     assert "unsure, like nothing it learnt from (probability" in str(strange)
     assert "unsure (probability" in str(between)
     blind = replace(knowing, kind_from=None)

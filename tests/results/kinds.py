@@ -300,6 +300,7 @@ class Left(Strict):
     seeds: list[Count]
     columns: dict[str, Column]
     trivial_baseline: Baseline
+    by_band_alone: Column
 
 
 class LeftOut(Record):

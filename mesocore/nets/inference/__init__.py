@@ -10,5 +10,6 @@ __getattr__, __dir__ = exports(
     engine=[],
     exported=["ExportedDetector", "load_exported"],
     onnx_export=["export"],
+    outputs=[],
     shipped=["shipped"],
 )

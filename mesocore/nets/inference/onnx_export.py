@@ -23,7 +23,7 @@ from mesocore.core.errors import UserError
 from mesocore.core.files import write_bytes
 from mesocore.nets.cooccurrences import Cooccurrences
 from mesocore.nets.detector import Detector
-from mesocore.nets.inference.calibration import LABELS
+from mesocore.nets.inference.calibration import LABELS, SUREST
 from mesocore.nets.inference.exported import (
     COUNTS,
     INPUT,
@@ -45,11 +45,16 @@ class _Judged(nn.Module):
     def __init__(self, detector: Detector):
         super().__init__()
         self.outputs, self.temperature = Outputs(detector.model), detector.temperature
-        self.names = [LOGIT, PROBABILITY, *([KIND] if detector.kind_from is not None else [])]
+        self.kind_from = detector.kind_from
+        self.names = [LOGIT, PROBABILITY, *([KIND] if self.kind_from is not None else [])]
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         logit, *kind = self.outputs(images)
-        return (logit, torch.sigmoid(logit / self.temperature), *kind)[: len(self.names)]
+        probability = torch.sigmoid(logit / self.temperature)
+        if self.kind_from is None:
+            return logit, probability
+        unsure = 0.5 + (2 * SUREST - 1) * (probability - 0.5)
+        return logit, torch.where(kind[0] < self.kind_from, unsure, probability), *kind
 
 
 def export(detector: Detector, file: Path) -> float:
