@@ -126,9 +126,9 @@ def fit_known(kind: np.ndarray | None, share: float = KNOWN) -> dict:
     """From which probability of its likeliest kind `(N,)` an image counts as known, so that a
     `share` of the validation images do; nothing of a network without kinds.
 
-    A fifth of them are given up, most of which lie within the band anyway. Without one collection
-    in training that is what keeps most of its images from a wrong verdict, where the band hardly
-    does (experiments/leave_one_out.py).
+    A fifth of them are given up, most of which lie within the band anyway. Of generated faces that
+    a network never saw hardly any is wrongly judged then, where the band alone lets a third pass;
+    swapped faces it takes for kinds that it knows (results/real/joint-faces-left-out.json).
     """
     if kind is None:
         return {}
