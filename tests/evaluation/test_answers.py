@@ -10,6 +10,7 @@ from PIL import Image
 
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
+from mesocore.evaluation import prediction
 from mesocore.evaluation.answers import Overlays, VerdictFile
 from mesocore.evaluation.answers.overlays import EDGE, HEAT, SIDE, picture
 from mesocore.evaluation.prediction import Verdict, predict
@@ -47,10 +48,13 @@ def test_the_file_says_what_predict_says(detector, pictures, tmp_path):
     assert rows(out) == expected
 
 
-@pytest.mark.parametrize("lines, cut, again", [(1, 0, 4), (2, 0, 4), (4, 20, 3), (6, 9, 0)])
+@pytest.mark.parametrize(
+    "lines, cut, again", [(1, 0, 4), (2, 0, 4), (4, 20, 4), (5, 0, 2), (6, 9, 0)]
+)
 def test_an_interrupted_file_goes_on_to_the_same_bytes(
     detector, pictures, tmp_path, monkeypatch, lines, cut, again
 ):
+    monkeypatch.setattr(prediction, "BATCH", 2)
     whole, begun = tmp_path / "whole.csv", tmp_path / "begun.csv"
     VerdictFile(whole).add(detector, [str(pictures)])
     kept = b"".join(whole.read_bytes().splitlines(keepends=True)[:lines])

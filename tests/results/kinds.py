@@ -73,10 +73,18 @@ class Metrics(Strict):
     confident_errors: Interval | None = None  # of records from 2026-11-27
 
 
+class NoInterval(Strict):
+    """Of what there is none of."""
+
+    value: None
+    low: None
+    high: None
+
+
 class Verdicts(Strict):
     band: list[tuple[Share, float]]
     coverage: Interval
-    error: Interval
+    error: Interval | NoInterval
     confident: Interval | None = None  # of records from 2026-11-28
     known: Interval | None = None
 
@@ -420,6 +428,7 @@ class Detector(Strict):
     best: dict[str, float | int]
     threshold: Share
     band: dict[Literal["real_below", "fake_from", "risk"], float] | None = None
+    known: dict[Literal["kind_from", "share"], Share] | None = None
     temperature: Positive
     threshold_from: str
     preparation: Preparation

@@ -11,6 +11,7 @@ from mesocore.core.errors import UserError
 from mesocore.core.files import printable, write_text
 from mesocore.core.runtime import progress
 from mesocore.core.schemas import read_text
+from mesocore.evaluation import prediction
 from mesocore.evaluation.prediction import EVEN, Verdict, find_images, judged
 from mesocore.nets.inference.calibration import Calibrated
 
@@ -23,14 +24,15 @@ class VerdictFile:
     """Verdicts in `path`, a row a face, with the columns of `Verdict`, in UTF-8.
 
     With `resume` the file is one that an earlier call began, and pictures that it answers are not
-    judged once more. Its last picture is, with rows that were cut: an interruption may have left
-    out some of its faces. Raises `UserError` if the file is there and `resume` is not, or if it is
-    none of verdicts.
+    judged once more. Those of the last batch are: what a batch gives depends on all of it in the
+    last bit, and the file shall end as if nothing had happened. Raises `UserError` if the file is
+    there and `resume` is not, or if it is none of verdicts.
     """
 
     def __init__(self, path: Path, resume: bool = False):
         self.path = path
         self.rows: list[dict[str, str]] = []
+        self.begun: list[dict[str, str]] = []  # `rows`, and those of the last batch
         if not path.exists():
             return
         if not resume:
@@ -40,8 +42,8 @@ class VerdictFile:
             raise UserError(f"{path} begins with {','.join(header)[:60]!r}, so it holds no verdicts"
                             f" of this version; {FIX}")  # fmt: skip
         whole = itertools.takewhile(lambda row: len(row) == len(COLUMNS), lines)
-        rows = [dict(zip(COLUMNS, row, strict=True)) for row in whole]
-        self.rows = [row for row in rows if row["path"] != rows[-1]["path"]]
+        self.begun = [dict(zip(COLUMNS, row, strict=True)) for row in whole]
+        self.rows = self.begun[: _whole_batches([row["path"] for row in self.begun])]
 
     def add(
         self,
@@ -77,7 +79,7 @@ class VerdictFile:
         limits = prior, *detector.band, detector.kind_from
         now = {name: "" if value is None else str(value)
                for name, value in zip(LIMITS, limits, strict=True)}  # fmt: skip
-        for row in self.rows:
+        for row in self.begun:
             before = {name: row[name] for name in LIMITS}
             if not row["error"] and before != now:
                 was = ", ".join(f"{name} {before[name]}, now {now[name]}" for name in LIMITS
@@ -88,3 +90,11 @@ class VerdictFile:
         """How many rows of the file say what."""
         with open(self.path, encoding="utf-8", newline="") as file:
             return Counter(row["verdict"] or "error" for row in csv.DictReader(file))
+
+
+def _whole_batches(paths: list[str]) -> int:
+    """How many rows, by their pictures, are whole batches and end with a picture's last face."""
+    batch = prediction.BATCH
+    ends = (k for k in range(len(paths) // batch * batch, 0, -batch)
+            if k < len(paths) and paths[k] != paths[k - 1])  # fmt: skip
+    return next(ends, 0)
