@@ -26,7 +26,7 @@ METRICS = {
 KINDS = "generalisation"  # the record of one forgery against the others
 GAP = ("folders", "distances", "mates", "shift", "sharpness")
 FRAMING = ("sizes", "models", "alarms")
-DETECTOR = ("degraded", "left_out", "evidence")
+DETECTOR = ("degraded", "left_out", "verdicts", "evidence")
 NONE = "Nothing has been measured yet."
 
 

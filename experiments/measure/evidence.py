@@ -27,7 +27,7 @@ from mesocore.faces import find_faces
 from mesocore.nets import load_detector
 from mesocore.nets.inference import shipped
 
-NAMED = re.compile(r"_([01]{4})\.jpg$")
+NAMED = re.compile(r"(?:easy|mid|hard)_\d+_([01]{4})\.jpg$")
 RADIUS = 0.35  # of a part, in distances of the eyes
 POINTS = ((1,), (0,), (2,), (3, 4))  # of YuNet, for left eye, right eye, nose, mouth
 
@@ -50,10 +50,11 @@ def measure(model: str, data: str) -> None:
     detector, images = load_detector(shipped.find(model)), resolve(data)
     check_framing(detector, images)
     test = load(images, "test", detector.size)
-    masks, rows = [], []
+    masks, rows, faceless = [], [], 0
     for row, origin in enumerate(test.table["origin"]):
         if any(parts := replaced(origin)):
             faces = find_faces(test.images[row].permute(1, 2, 0).numpy())
+            faceless += not faces
             if faces:
                 masks.append(mask(faces[0].points, parts, detector.size))
                 rows.append(row)
@@ -67,7 +68,8 @@ def measure(model: str, data: str) -> None:
     for name in ("inside", "shuffled", "uniform", "gain"):
         value = found[name]
         print(f"{name}: {value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]")
-    values = {"composites": found, "weights_sha256": detector.description["weights_sha256"],
+    values = {"composites": found, "without_a_face": faceless,
+              "weights_sha256": detector.description["weights_sha256"],
               "data": about_data(images, "test"), "environment": runtime.environment(),
               "command": records.command("evidence", model, records.shown(images))}  # fmt: skip
     records.write(records.path_of(images, "evidence"), values)

@@ -127,8 +127,9 @@ def fit_known(kind: np.ndarray | None, share: float = KNOWN) -> dict:
     `share` of the validation images do; nothing of a network without kinds.
 
     A fifth of them are given up, most of which lie within the band anyway. Of generated faces that
-    a network never saw hardly any is wrongly judged then, where the band alone lets a third pass;
-    swapped faces it takes for kinds that it knows (results/real/joint-faces-left-out.json).
+    a network never saw hardly any is wrongly judged then, where by the band up to a third is, but
+    on these the share was chosen; swapped faces it takes for kinds that it knows
+    (results/real/joint-faces-left-out.json).
     """
     if kind is None:
         return {}

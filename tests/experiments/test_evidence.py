@@ -29,7 +29,8 @@ def test_a_part_is_a_disc_about_its_point(parts, inside, outside):
 
 def test_names_say_which_parts_were_replaced():
     assert replaced("photoshop/fake/mid_12_0010.jpg") == [False, False, True, False]
-    assert replaced("openforensics/fake/fake_12.jpg") == []
+    for other in ("openforensics/fake/fake_12.jpg", "openforensics/real/real_1001.jpg"):
+        assert replaced(other) == []
 
 
 def test_the_record_is_of_the_detector_that_ships():

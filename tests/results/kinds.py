@@ -328,6 +328,7 @@ class Composites(Strict):
 
 class Evidence(Record):
     composites: Composites
+    without_a_face: Count
     weights_sha256: Sha256
     data: Data
 
