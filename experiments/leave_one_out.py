@@ -4,14 +4,14 @@ DATA is one set assembled of several collections at 256 px (`mesocore assemble A
 --face-margin 1.3`, so that faces are framed alike). A collection and those whose names begin with
 its own and "-" are one family.
 
-Each row is trained on all families for some 160,000 images at 128 px, or what it says: that of
-co-occurrences learns from half as many, each of which takes twice as long. Rows of `LEFT_OUT` are
-trained with every seed, and once more without each family (`ROW-without-FAMILY`); what was tried
-besides, with the first seed alone. Epoch, temperature and threshold are chosen on the validation
-images of what a run learnt from. Then, once: the test images of each family by the runs that know
-it; all images of the family left out by those that do not; every image of the set of `--outside`.
-Beside each stands what trivial features reach that were fitted on the same images, and for each row
-but the first the paired difference to the first, over the seeds of both.
+Each row is trained on all families, for some 80,000 images, with the first seed. Rows of
+`EVERY_SEED` are trained with every one, and rows of `LEFT_OUT` once more without each family, or
+without those where what they try should help (`ROW-without-FAMILY`). Epoch, temperature and
+threshold are chosen on the validation images of what a run learnt from. Then, once: the test images
+of each family by the runs that know it; all images of the family left out by those that do not;
+every image of the set of `--outside`. Beside each stands what trivial features reach that were
+fitted on the same images, and for each row but the first the paired difference to the first, over
+the seeds that both have.
 
 Runs are kept in runs/leave-one-out/DATA and continued when interrupted, so two processes may train
 different rows (MESO_THREADS=1 each): 15 to 35 minutes of one core a run, or two minutes of a GPU
@@ -25,14 +25,15 @@ from pathlib import Path
 
 from experiments import by_family, runner
 from experiments.by_family import Scores, check_framing, columns, families
+from experiments.reconstructions import with_reconstructions
 from experiments.runner import SEEDS, Experiment, Job, Runs
 from mesocore.core import runtime
-from mesocore.data import load
+from mesocore.data import AssembledSet, load
 from mesocore.nets import load_detector, models
 from mesocore.training import TrainConfig
 from mesocore.training.ensembles import save_ensemble
 
-IMAGES, MOST_EPOCHS = 160_000, 60  # images are counted with repetitions
+IMAGES, MOST_EPOCHS = 80_000, 60  # images are counted with repetitions
 PLAIN, POOLED = models.CHOSEN, f"{models.CHOSEN}+pooled"
 KINDS = f"{POOLED}+kinds"
 COUNTING = f"{POOLED}+cooccurrences+kinds"
@@ -43,46 +44,56 @@ COUNTING_SETTINGS = ON_A_CPU | {
     "model": COUNTING, "size": 256, "batch_size": 32, "dropout": None, "kind_balance": 0.5,
     "augment": "flip+zoom:0.25+jpeg+blur:0.25+resize:0.25+noise:0.25",
 }  # fmt: skip
-# `teacher`: the row whose seeds, as an ensemble, teach; `seen`: images, in place of `IMAGES`
+# `teacher`: the row whose seeds, as an ensemble, teach; `reconstructions`: they are added to DATA
 SETTINGS: dict[str, dict] = {
     "pooled": {},
-    "cooccurrences": COUNTING_SETTINGS | {"seen": IMAGES // 2},
+    "cooccurrences": COUNTING_SETTINGS,
     "mesonetplus": {"model": PLAIN},
     "patches": {"model": f"{models.CHOSEN}+patches"},
     "kinds": ON_A_CPU | {"model": KINDS, "kind_balance": 0.5},
     "pooled-balanced": {"balanced_sampling": True},
     "pooled-blends": {"self_blend": 0.2},
+    "pooled-reconstructions": {"reconstructions": True},
     "pooled-degraded": {"augment": "flip+jpeg+blur+resize+noise"},
     "pooled-consistent": {"consistency": 1.0},
     "pooled-distilled": {"teacher": "pooled"},
 }
-LEFT_OUT = ("pooled", "cooccurrences")  # with every seed, and without each family
+EVERY_SEED = ("cooccurrences",)
+LEFT_OUT: dict[str, Sequence[str] | None] = {  # row -> families; None: each
+    "pooled": None, "cooccurrences": None, "pooled-blends": ("dfdc", "photoshop"),
+    "pooled-reconstructions": ("diffusion", "stylegan"),
+}  # fmt: skip
 BETWEEN = "-without-"
 
 
 def rows(job: Job) -> list[str]:
-    left_out = [f"{BETWEEN}{family}" for family in families(job.data)]
-    return [row + suffix for row in SETTINGS
-            for suffix in ("", *(left_out if row in LEFT_OUT else ()))]  # fmt: skip
+    found = []
+    for row in SETTINGS:
+        wanted = LEFT_OUT.get(row, ())
+        found += [row, *(f"{row}{BETWEEN}{family}" for family in families(job.data)
+                         if wanted is None or family in wanted)]  # fmt: skip
+    return found
 
 
 def seeds(row: str) -> Sequence[int]:
-    return SEEDS if row.partition(BETWEEN)[0] in LEFT_OUT else SEEDS[:1]
+    return SEEDS if row.partition(BETWEEN)[0] in EVERY_SEED else SEEDS[:1]
 
 
 def config(row: str, job: Job, seed: int) -> TrainConfig:
     settings, _, family = row.partition(BETWEEN)
-    left_out = families(job.data)[family] if family else []
-    train = job.data.rows("train")
-    row_settings = dict(SETTINGS[settings])
-    seen = row_settings.pop("seen", IMAGES)
-    epochs = round(seen / (~train["source"].isin(left_out)).sum())
-    own = {"data": job.folder, "leave_out": "+".join(left_out) or None, "seed": seed,
-           "epochs": max(1, min(MOST_EPOCHS, epochs))}  # fmt: skip
-    own |= row_settings
+    own = COMMON | SETTINGS[settings]
+    data = job.data
+    if own.pop("reconstructions", False):
+        folder = runner.folder_of(f"leave-one-out/{data.name}-with-reconstructions")
+        data = with_reconstructions(data, folder, own["size"])
+    left_out = families(data)[family] if family else []
+    train = data.rows("train")
+    epochs = round(IMAGES / (~train["source"].isin(left_out)).sum())
+    own |= {"data": str(Path(data)), "leave_out": "+".join(left_out) or None, "seed": seed,
+            "epochs": max(1, min(MOST_EPOCHS, epochs))}  # fmt: skip
     if "teacher" in own:
         own["teacher"] = str(taught_by(row.replace(settings, own["teacher"], 1), job))
-    return TrainConfig(**COMMON | own)
+    return TrainConfig(**own)
 
 
 def name_of(row: str, job: Job) -> str:
@@ -95,7 +106,8 @@ def trained(row: str, job: Job, seed: int) -> Path:
     kept = runtime.project_root() / "results/runs" / job.data.name / f"{row}-{seed}"
     if kept.exists():
         about = load_detector(kept).description["config"]
-        wanted = asdict(settings) | {"manifest_sha256": job.data.manifest_sha256}
+        manifest = AssembledSet(settings.data).manifest_sha256
+        wanted = asdict(settings) | {"manifest_sha256": manifest}
         if all(about.get(key) == wanted[key] for key in wanted.keys() - {"data", "teacher"}):
             return kept
     return runner.trained(settings, f"{name_of(row, job)}-{seed}")

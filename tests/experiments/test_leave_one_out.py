@@ -34,8 +34,10 @@ def test_what_is_left_out_is_a_whole_family(joint):
     rows = leave_one_out.rows(job)
     assert rows[:3] == ["pooled", "pooled-without-photos", "pooled-without-swaps"]
     assert "mesonetplus" in rows and "mesonetplus-without-photos" not in rows  # tried, no more
-    assert leave_one_out.seeds("pooled-without-photos") == (0, 1, 2)
-    assert leave_one_out.seeds("mesonetplus") == (0,)
+    assert "cooccurrences-without-swaps" in rows
+    assert "pooled-blends-without-swaps" not in rows  # asked of dfdc and photoshop alone
+    assert leave_one_out.seeds("cooccurrences-without-photos") == (0, 1, 2)
+    assert leave_one_out.seeds("pooled-without-photos") == (0,)
     without = leave_one_out.config("pooled-blends-without-photos", job, 1)
     assert without.leave_out == "photos+photos-more" and without.self_blend == 0.2
     whole = leave_one_out.config("pooled", job, 0)
@@ -45,7 +47,8 @@ def test_what_is_left_out_is_a_whole_family(joint):
 def test_the_record_reads_each_family_once_known_and_once_left_out(joint, monkeypatch, tmp_path):
     monkeypatch.setattr(runtime, "project_root", lambda: tmp_path)
     monkeypatch.setattr(leave_one_out, "SEEDS", (0, 1))
-    small = {"MOST_EPOCHS": 1, "LEFT_OUT": ("plain", "blends"),
+    small = {"MOST_EPOCHS": 1, "EVERY_SEED": ("plain", "blends"),
+             "LEFT_OUT": {"plain": None, "blends": ("photos",)},
              "COMMON": leave_one_out.COMMON | {"size": 64, "batch_size": 8},
              "SETTINGS": {"plain": {"model": "meso4"}, "blends": {"model": "meso4",
                           "self_blend": 0.25}, "once": {"model": "meso4"}}}  # fmt: skip
@@ -55,7 +58,7 @@ def test_the_record_reads_each_family_once_known_and_once_left_out(joint, monkey
     assert cli.main(words) == 0
     record = json.loads((tmp_path / "results/real/joint-leave-one-out.json").read_text())
     rows = record["rows"]
-    assert len(rows) == 7 and record["families"]["photos"] == ["photos", "photos-more"]
+    assert len(rows) == 6 and record["families"]["photos"] == ["photos", "photos-more"]
     assert set(rows["plain"]["columns"]) == {"photos", "swaps", "others"}
     assert rows["once"]["seeds"] == [0] and rows["plain"]["seeds"] == [0, 1]
     both = rows["once"]["columns"]["photos"], rows["plain"]["columns"]["photos"]
