@@ -19,13 +19,16 @@ from experiments import comparisons as tables
 from experiments.measure import (
     errors,
     evidence,
+    face_finder,
     framing,
     gap,
     generator_distance,
+    int8,
     left_out,
     parity,
     retouch_traces,
     robustness,
+    scores,
 )
 from experiments.records import COMMANDS
 from experiments.runner import Command, Experiment
@@ -53,12 +56,15 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         robustness.ROBUSTNESS,
         errors.ERRORS,
         evidence.EVIDENCE,
+        face_finder.FACE_FINDER,
         framing.FRAMING,
         gap.GAP,
+        int8.INT8,
         left_out.LEFT_OUT,
         parity.PARITY,
         generator_distance.GENERATOR_DISTANCE,
         retouch_traces.RETOUCH_TRACES,
+        scores.SCORES,
         keep.KEEP,
         keep.SHIP,
     )

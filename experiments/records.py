@@ -19,6 +19,7 @@ LEFT_OUT = ("dfdc", "diffusion", "stylegan")
 COMMANDS = {  # path below results/ -> command
     "assembly-scale.json": "python benchmarks/assembly_scale.py",
     "published/parity.json": "python -m experiments parity FOLDER",
+    "real/face-finder.json": "python -m experiments face-finder PICTURES FACES",
     "real/generalisation.json": "python -m experiments generalisation data/openforensics "
     "data/stylegan data/photoshop --outside data/openforensics-validation",
     "real/joint-faces-evidence.json": "python -m experiments evidence recommended data/joint-faces",
@@ -70,6 +71,10 @@ COMMANDS = {  # path below results/ -> command
     "--json results/real/photoshop-audit.json",
     "real/photoshop-transfer.json": "python -m experiments transfer data/photoshop "
     "data/openforensics",
+    "real/recommended-int8.json": "python -m experiments int8 recommended data/joint-faces "
+    "--outside data/openforensics-validation-faces",
+    "real/recommended-scores.json": "python -m experiments scores recommended data/joint-faces "
+    "--outside data/openforensics-validation-faces",
     "real/recommended.json": "mesocore evaluate recommended --data data/joint-faces "
     "--outside data/openforensics-validation-faces --robustness "
     "--json results/real/recommended.json --card mesocore/detectors/recommended/card.md",

@@ -129,6 +129,7 @@ def export(
     model: options.text("MODEL", "a run, Keras' .h5 or .keras, or a name of mesocore models"),
     onnx: options.path("--onnx", "the file to write, NAME.onnx"),
     fake_class: options.FakeClass = None,
+    int8: options.text("--int8", "in 8 bits, scaled by validation images of this set") = None,
 ) -> None:
     """Write a detector as one ONNX file, with all it takes to use it in its metadata."""
     from mesocore.core.runtime import setup
@@ -138,14 +139,31 @@ def export(
 
     if onnx.suffix != SUFFIX:
         raise UserError(f"--onnx {onnx}: write a name that ends in {SUFFIX}")
-    outputs.check({"--onnx": onnx}, [shipped.place(model)])
-    if importlib.util.find_spec("onnx") is None:
-        raise UserError("to export takes the package onnx: pip install onnx")
-    from mesocore.nets.inference.onnx_export import export as write
-
+    outputs.check({"--onnx": onnx}, [shipped.place(model), *([] if int8 is None else [int8])])
+    for package in ("onnx", *(["onnxruntime"] if int8 else [])):
+        if importlib.util.find_spec(package) is None:
+            raise UserError(f"to export takes the package {package}: pip install {package}")
     setup()
-    apart = write(load_detector(shipped.find(model), fake_class), onnx)
-    print(f"{onnx}: {onnx.stat().st_size:,} bytes; logits differ from PyTorch's by {apart:.1g}")
+    detector = load_detector(shipped.find(model), fake_class)
+    if int8 is None:
+        from mesocore.nets.inference.onnx_export import export as write
+
+        found = f"logits differ from PyTorch's by {write(detector, onnx):.1g}"
+    else:
+        found = _in_int8(detector, onnx, int8)
+    print(f"{onnx}: {onnx.stat().st_size:,} bytes; {found}")
+
+
+def _in_int8(detector: "Calibrated", onnx: Path, data: str) -> str:
+    from mesocore.data import AssembledSet, load
+    from mesocore.evaluation.labelled_images import check_framing
+    from mesocore.nets.inference.int8 import export_int8
+
+    check_framing(detector, AssembledSet(data))
+    images = load(data, "val", detector.size).images.numpy()
+    apart, others = export_int8(detector, onnx, images)
+    return (f"on {len(images)} validation images P(fake) differs from the network's by {apart:.1g} "
+            f"on average, and {others:.1%} get another verdict")  # fmt: skip
 
 
 @app.command()

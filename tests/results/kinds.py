@@ -333,6 +333,57 @@ class Evidence(Record):
     data: Data
 
 
+class Found(Strict):
+    """What a face finder found of the faces that were pasted, by their size or what was done."""
+
+    found: dict[str, Share]
+    false_alarms: Count
+    pictures: Positive
+    milliseconds: Positive
+
+
+class FaceFinder(Record):
+    rows: dict[str, Found]
+    pictures: Positive
+
+
+class Exported(Strict):
+    bytes: Count
+    images_a_second: Positive
+    columns: dict[str, Loose]
+
+
+class Int8(Record):
+    rows: dict[Literal["fp32", "int8"], Exported]
+    weights_sha256: Sha256
+    data: Data
+    outside: Data
+
+
+class ImageScores(Strict):
+    """Columns of one value an image."""
+
+    fake: list[Literal[0, 1]]
+    source: list[str]
+    group: list[Count]
+    probability: list[Share]
+    probability_kind: list[Share]
+
+    @model_validator(mode="after")
+    def as_long_as_each_other(self):
+        assert len({len(column) for column in dict(self).values()}) == 1
+        return self
+
+
+class Scores(Record):
+    limits: dict[Literal["real_below", "fake_from", "kind_from"], float | None]
+    weights_sha256: Sha256
+    data: Data
+    outside: Data
+    val: ImageScores
+    outside_scores: ImageScores = Field(alias="openforensics-validation-faces")
+
+
 class Dropout(Record):
     model: Config
     data: Data
@@ -458,6 +509,9 @@ KINDS = (
     ("real/*-left-out.json", LeftOut),
     ("real/*-errors.json", Errors),
     ("real/*-evidence.json", Evidence),
+    ("real/face-finder.json", FaceFinder),
+    ("real/*-int8.json", Int8),
+    ("real/*-scores.json", Scores),
     ("real/openforensics-meso4.json", Evaluation),
     ("real/recommended.json", Evaluation),
     ("*/*robustness.json", Robustness),

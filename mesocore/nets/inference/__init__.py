@@ -9,6 +9,7 @@ __getattr__, __dir__ = exports(
     calibration=[],
     engine=[],
     exported=["ExportedDetector", "load_exported"],
+    int8=[],
     onnx_export=["export"],
     outputs=[],
     shipped=["shipped"],
