@@ -155,12 +155,13 @@ def export(
 
 
 def _in_int8(detector: "Calibrated", onnx: Path, data: str) -> str:
-    from mesocore.data import AssembledSet, load
+    from mesocore.data import load, resolve
     from mesocore.evaluation.labelled_images import check_framing
     from mesocore.nets.inference.int8 import export_int8
 
-    check_framing(detector, AssembledSet(data))
-    images = load(data, "val", detector.size).images.numpy()
+    found = resolve(data)
+    check_framing(detector, found)
+    images = load(found, "val", detector.size).images.numpy()
     apart, others = export_int8(detector, onnx, images)
     return (f"on {len(images)} validation images P(fake) differs from the network's by {apart:.1g} "
             f"on average, and {others:.1%} get another verdict")  # fmt: skip

@@ -1,8 +1,15 @@
 """A file in 8 bits is smaller, says the same of itself, and ranks images nearly alike."""
 
+import json
+import re
+
 import numpy as np
 import onnx
+import pytest
+import torch
 
+from mesocore.core.errors import UserError
+from mesocore.core.runtime import project_root
 from mesocore.nets.inference.exported import load_exported
 from mesocore.nets.inference.int8 import export_int8
 from mesocore.nets.inference.onnx_export import blotted, export
@@ -29,3 +36,22 @@ def test_what_is_learnt_is_in_8_bits(tmp_path):
     kinds = [each.data_type for each in onnx.load(tmp_path / "int8.onnx").graph.initializer
              if len(each.dims) == 4]  # fmt: skip
     assert kinds and set(kinds) == {onnx.TensorProto.INT8}
+
+
+def test_a_network_without_finite_scores_is_not_written(tmp_path):
+    ours = detector("meso4")
+    with torch.no_grad():
+        ours.model.classifier[-1].bias.fill_(float("nan"))
+    with pytest.raises(UserError, match="finite"):
+        export_int8(ours, tmp_path / "int8.onnx", blotted(64, 8))
+    assert not (tmp_path / "int8.onnx").exists()
+
+
+def test_the_page_says_what_the_record_has():
+    text = (project_root() / "docs/use.md").read_text(encoding="utf-8")
+    record = json.loads((project_root() / "results/real/recommended-int8.json").read_text())
+    for row in record["rows"].values():
+        column = row["columns"]["openforensics-validation-faces"]
+        said = (f".{1000 * column['roc_auc']['value']:.0f}", f"{row['bytes'] / 1000:.0f}",
+                f"{column['verdicts']['coverage']['value']:.0%}".replace("%", " %"))  # fmt: skip
+        assert all(re.search(rf"(?<!\d){re.escape(each)}(?!\d)", text) for each in said), said

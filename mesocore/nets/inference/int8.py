@@ -16,6 +16,7 @@ from onnxruntime import quantization
 
 from mesocore.core.files import write_bytes
 from mesocore.nets.detector import Detector
+from mesocore.nets.inference.calibration import Calibrated, check_scores
 from mesocore.nets.inference.exported import INPUT, load_exported
 from mesocore.nets.inference.onnx_export import to_onnx
 
@@ -38,17 +39,26 @@ def export_int8(detector: Detector, file: Path, images: np.ndarray) -> tuple[flo
     """Writes the file, whose limits and temperature stay the detector's own.
 
     Returns by how much P(fake) differs from the detector's on `images`, uint8 `(N, 3, S, S)`, on
-    average, and the share of them that get another verdict.
+    average, and the share of them that get another verdict. Raises `UserError`, and writes nothing,
+    if a score is not finite.
     """
-    write_bytes(Path(file), quantised(to_onnx(detector), images))
-    probabilities, verdicts = [], []
-    for each in (detector, load_exported(file)):
-        found = each.examine(images)
-        kinds = [None] * len(images) if found.kind is None else found.kind
-        probabilities.append(each.calibrated(found))
-        verdicts.append([*map(each.verdict, probabilities[-1], kinds)])
-    apart, others = np.subtract(*probabilities), np.not_equal(*verdicts)
-    return float(np.abs(apart).mean()), float(others.mean())
+    before, verdicts = _judged(detector, images)  # first: what is not finite has no scale
+    data = quantised(to_onnx(detector), images)
+    with tempfile.TemporaryDirectory() as folder:
+        tried = Path(folder) / "tried.onnx"
+        tried.write_bytes(data)
+        after, others = _judged(load_exported(tried), images)
+    write_bytes(Path(file), data)
+    return float(np.abs(before - after).mean()), float(np.not_equal(verdicts, others).mean())
+
+
+def _judged(detector: Calibrated, images: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """P(fake) and the verdict of each image."""
+    found = detector.examine(images)
+    check_scores(found.logits)
+    kinds = [None] * len(images) if found.kind is None else found.kind
+    probability = detector.calibrated(found)
+    return probability, [*map(detector.verdict, probability, kinds)]
 
 
 def quantised(exported: bytes, images: np.ndarray) -> bytes:
