@@ -4,8 +4,7 @@ RUNs were trained on DATA without a family (`leave-one-out`, rows ROW-without-FA
 differ in their seed alone are one row, of which the mean is taken. Measured are all images of the
 family left out, and the test images of the others; beside each row stands what trivial features
 reach on that family that were fitted on the others, and what its verdicts there would be by P(fake)
-alone (`by_band_alone`). Writes results/real/DATA-left-out.json; two
-minutes of two cores a run.
+alone (`by_band_alone`). Writes results/real/DATA-left-out.json; five minutes of a core a run.
 """
 
 from dataclasses import replace

