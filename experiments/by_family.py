@@ -52,7 +52,7 @@ class Scores:
         baseline: str | None = None,
     ) -> dict:  # fmt: skip
         """Metrics over `faces`; `verdicts`, what the three verdicts are worth; and `against`: the
-        paired difference to the ROC AUC of `baseline`, a row before, over as many of its seeds."""
+        paired difference to the ROC AUC of `baseline`, a row before, over the seeds of both."""
         found = [labelled_images.judged(run, faces) for run in detectors]
         probability = np.stack([table["probability"] for table in found])  # (R, N)
         self._kept[row, name] = probability
@@ -60,8 +60,11 @@ class Scores:
         result["verdicts"] = thresholds.verdicts(found, [run.band for run in detectors])
         if baseline and (baseline, name) in self._kept:
             labels, groups = faces.labels.numpy(), faces.table["group"].to_numpy()
-            theirs = self._kept[baseline, name][: len(probability)]
-            result["against"] = metrics.paired_difference(labels, probability, theirs, groups)
+            theirs = self._kept[baseline, name]
+            both = slice(min(len(probability), len(theirs)))
+            result["against"] = metrics.paired_difference(
+                labels, probability[both], theirs[both], groups
+            )
         return result
 
 

@@ -6,12 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments import cli, leave_one_out, pruning, recommended, runner
+from experiments import by_family, cli, leave_one_out, pruning, recommended, runner
 from experiments.runner import Job
 from mesocore.core import runtime
-from mesocore.data import AssembledSet
+from mesocore.core.images import Preparation
+from mesocore.data import AssembledSet, load
 from mesocore.data.assembly.assemble import assemble
-from mesocore.nets import load_detector
+from mesocore.nets import Detector, build, load_detector
 from tests.factories import write_images
 
 
@@ -25,6 +26,18 @@ def joint(tmp_path_factory):
     assemble(raw, folder / "joint", **options)
     assemble([write_images(folder / "others-raw", 8, seed=9)], folder / "others", **options)
     return folder
+
+
+def test_rows_of_more_and_of_fewer_seeds_are_compared_over_those_of_both(joint):
+    faces = load(joint / "joint", "test", 64)
+    runs = [Detector(build("meso4", 64).eval(), Preparation(size=64), 64, 0.5, 1.0, {}, None)
+            for _ in range(3)]  # fmt: skip
+    scores = by_family.Scores()
+    assert "against" not in scores.of("one", runs[:1], "test", faces)
+    more = scores.of("three", runs, "test", faces, "one")
+    assert more["against"]["value"] == 0  # the first of the three is the one
+    assert len(more["roc_auc"]["each"]) == 3
+    assert scores.of("one again", runs[:1], "test", faces, "three")["against"]["value"] == 0
 
 
 def test_what_is_left_out_is_a_whole_family(joint):
