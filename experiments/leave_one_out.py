@@ -14,9 +14,8 @@ fitted on the same images, and for each row but the first the paired difference 
 the seeds that both have.
 
 Runs are kept in runs/leave-one-out/DATA and continued when interrupted, so two processes may train
-different rows (MESO_THREADS=1 each): 15 to 35 minutes of one core a run, or two minutes of a GPU
-that fifteen share (docs/many-machines.md). What `keep` has put into results/runs is not trained
-again. Writes results/real/DATA-leave-one-out.json.
+different rows (MESO_THREADS=1 each), a run in 15 to 50 minutes of one core. What `keep` has put
+into results/runs is not trained again. Writes results/real/DATA-leave-one-out.json.
 """
 
 from collections.abc import Sequence
@@ -37,11 +36,11 @@ IMAGES, MOST_EPOCHS = 80_000, 60  # images are counted with repetitions
 PLAIN, POOLED = models.CHOSEN, f"{models.CHOSEN}+pooled"
 KINDS = f"{POOLED}+kinds"
 COUNTING = f"{POOLED}+cooccurrences+kinds"
-COMMON = {"model": POOLED, "size": 128, "batch_size": 64, "dropout": 0.2, "ema": 0.998,
-          "augment": "flip+jpeg+resize", "precision": "bf16", "channels_last": True}  # fmt: skip
-ON_A_CPU = {"precision": "fp32", "channels_last": False}
-COUNTING_SETTINGS = ON_A_CPU | {
-    "model": COUNTING, "size": 256, "batch_size": 32, "dropout": None, "kind_balance": 0.5,
+# small batches: the moving average of the weights reaches back over 500 steps
+COMMON = {"model": POOLED, "size": 128, "batch_size": 32, "dropout": 0.2, "ema": 0.998,
+          "augment": "flip+jpeg+resize"}  # fmt: skip
+COUNTING_SETTINGS = {
+    "model": COUNTING, "size": 256, "dropout": None, "kind_balance": 0.5,
     "augment": "flip+zoom:0.25+jpeg+blur:0.25+resize:0.25+noise:0.25",
 }  # fmt: skip
 # `teacher`: the row whose seeds, as an ensemble, teach; `reconstructions`: they are added to DATA
@@ -50,7 +49,7 @@ SETTINGS: dict[str, dict] = {
     "cooccurrences": COUNTING_SETTINGS,
     "mesonetplus": {"model": PLAIN},
     "patches": {"model": f"{models.CHOSEN}+patches"},
-    "kinds": ON_A_CPU | {"model": KINDS, "kind_balance": 0.5},
+    "kinds": {"model": KINDS, "kind_balance": 0.5},
     "pooled-balanced": {"balanced_sampling": True},
     "pooled-blends": {"self_blend": 0.2},
     "pooled-reconstructions": {"reconstructions": True},
