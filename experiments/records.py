@@ -15,7 +15,7 @@ from mesocore.data import AssembledSet, tiers
 GAP_RUNS = ("ensemble", *(f"{model}-{seed}" for model in ("meso4+inverted+highpass", "meso4")
                           for seed in (0, 1, 2)))  # fmt: skip
 FRAMING_RUNS = (*GAP_RUNS[4:], *GAP_RUNS[1:4], GAP_RUNS[0])  # Meso-4 first: the others against it
-LEFT_OUT = ("dfdc", "diffusion", "stylegan")
+LEFT_OUT = ("dfdc", "diffusion", "openforensics", "photoshop", "stylegan")
 COMMANDS = {  # path below results/ -> command
     "assembly-scale.json": "python benchmarks/assembly_scale.py",
     "published/parity.json": "python -m experiments parity FOLDER",
