@@ -91,6 +91,7 @@ COMMANDS = {  # path below results/ -> command
     "synthfaces/05.json": "python scripts/course.py 05",
     "synthfaces/06-card.md": "python scripts/course.py 06",
     "synthfaces/06.json": "python scripts/course.py 06",
+    "synthfaces/07.json": "python scripts/course.py 07",
     "synthfaces/ablation.json": "python -m experiments ablation synthfaces",
     "synthfaces/build.json": "python benchmarks/build_time.py",
     "synthfaces/dropout.json": "python -m experiments dropout synthfaces",

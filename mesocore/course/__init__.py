@@ -6,15 +6,9 @@ __all__ = ["FAULTY_PORTS", "Chapter", "compare_with_original", "course_config"]
 
 __getattr__, __dir__ = exports(
     __name__,
+    ("checks", *(f"checks.checks_{number:02}" for number in range(1, 8))),
     audit_plots=[],
     chapter=["Chapter", "course_config"],
-    checks_01=[],
-    checks_02=[],
-    checks_03=[],
-    checks_04=[],
-    checks_05=[],
-    checks_06=[],
-    exercise=[],
     flawed_sets=[],
     mistakes=["FAULTY_PORTS"],
     parity=["compare_with_original"],

@@ -47,6 +47,12 @@ class Face:
         return max(1.0, float(np.hypot(*np.subtract(self.right_eye, self.left_eye))))
 
     @classmethod
+    def from_points(cls, points: np.ndarray) -> "Face":
+        """From the five points of a found face (`face_finder.FoundFace`), float `(5, 2)`."""
+        eyes_and_nose, mouth = points[:3].tolist(), points[3:].mean(0).tolist()
+        return cls(*map(tuple, eyes_and_nose), tuple(mouth))
+
+    @classmethod
     def from_box(cls, x0: float, y0: float, x1: float, y1: float) -> "Face":
         """From a face detector's box (brows to chin): where its parts are in an upright face."""
         width, height = x1 - x0, y1 - y0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mesocore.course import checks_01
+from mesocore.course.checks import checks_01
 
 
 def whole_spectrum(grey, bins, mean=True, scale=True, bands=2):

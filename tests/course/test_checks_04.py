@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from mesocore.course import checks_04
+from mesocore.course.checks import checks_04
 
 
 def rate(step, steps, peak, warmup, first=1, half=0.5):

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mesocore.course import checks_05, mistakes
+from mesocore.course import mistakes
+from mesocore.course.checks import checks_05
 from mesocore.nets import pruning
 
 

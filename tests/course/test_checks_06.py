@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mesocore.course import checks_06
+from mesocore.course.checks import checks_06
 from mesocore.evaluation import thresholds
 
 

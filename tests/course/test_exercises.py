@@ -1,6 +1,6 @@
 """Every exercise has a check, a stub that it turns away, and a solution that it accepts.
 
-The convention is described at the top of mesocore/course/exercise.py.
+The convention is described at the top of mesocore/course/checks/exercise.py.
 """
 
 import ast
@@ -16,7 +16,7 @@ import nbformat
 import pytest
 
 from mesocore.core.runtime import project_root
-from mesocore.course import exercise as course_exercise
+from mesocore.course.checks import exercise as course_exercise
 
 SOLUTION = re.compile(
     r"<details>\s*<summary>\s*Solution\s*</summary>\s*\n```python\n(.*?)\n```", re.DOTALL
@@ -31,8 +31,8 @@ class Exercise(NamedTuple):
 
 
 def checks_of(chapter: str) -> ModuleType:
-    """mesocore.course.checks_NN of a chapter that has one, else mesocore.course.exercise."""
-    own = f"mesocore.course.checks_{chapter}"
+    """The module of mesocore.course.checks of a chapter that has one, else `exercise`."""
+    own = f"mesocore.course.checks.checks_{chapter}"
     return importlib.import_module(own) if importlib.util.find_spec(own) else course_exercise
 
 

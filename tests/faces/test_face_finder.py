@@ -11,6 +11,7 @@ from PIL import Image
 from mesocore.core.errors import BadImage
 from mesocore.faces import face_finder, render
 from mesocore.faces.face_finder import crop_to_face, find_faces
+from mesocore.faces.landmarks import Face
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,14 @@ def test_the_face_of_each_picture_is_found_once(drawn):
         right_eye, left_eye, nose, *mouth = face.points
         assert right_eye[0] < nose[0] < left_eye[0]
         assert max(right_eye[1], left_eye[1]) < nose[1] < min(point[1] for point in mouth)
+
+
+def test_the_points_of_a_found_face_are_its_landmarks():
+    images, table = render(range(8), 256)
+    for image, (_, row) in zip(images, table.iterrows(), strict=True):
+        (found,) = find_faces(image.permute(1, 2, 0).numpy())
+        apart = Face.from_points(found.points).points() - Face.from_row(row).points()
+        assert np.abs(apart).max() < 0.35 * Face.from_row(row).unit
 
 
 @pytest.mark.parametrize("scale", [0.25, 1, 6])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from mesocore.course.checks_02 import MESO4_LAYERS
+from mesocore.course.checks.checks_02 import MESO4_LAYERS
 from mesocore.nets import profile
 from mesocore.nets.models import build, parameter_count
 

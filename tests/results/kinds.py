@@ -178,6 +178,22 @@ class Chapter6(Record):
     neighbours: dict[str, float]
 
 
+class Broken(Strict):
+    verdict: Literal["real", "fake", "unsure"]
+    probability_fake: Share
+
+
+class Chapter7(Record):
+    weights_sha256: Sha256
+    answers: dict[str, Literal["real", "fake", "unsure", "none"]]
+    called_fake: dict[Literal["validation", "outside"], dict[Literal["fake", "real"], Share]]
+    limits: list[dict[str, float]]
+    purposes: list[Loose]
+    verdicts: dict[str, dict[Literal["right", "wrong", "unsure"], Share]]
+    broken: dict[str, Broken]
+    kinds: dict[str, dict[str, Share]]
+
+
 class Row(Strict):
     """One row of a comparison: a recipe trained with each seed."""
 
@@ -522,6 +538,7 @@ KINDS = (
     ("synthfaces/04.json", Chapter4),
     ("synthfaces/05.json", Comparison),
     ("synthfaces/06.json", Chapter6),
+    ("synthfaces/07.json", Chapter7),
     ("synthfaces/ablation.json", Comparison),
     ("synthfaces/build.json", Build),
     ("synthfaces/dropout.json", Dropout),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from mesocore.course.exercise import exercise
+from mesocore.course.checks.exercise import exercise
 
 
 @exercise

@@ -36,9 +36,9 @@ Writing an exercise, in four steps that tests/course/test_exercises.py holds tog
 
        </details>
 
-4. Nothing else: the test runs stub and solution with only `from mesocore.course import checks_NN as
-   checks` before them, and requires that the check passes with the solution and says "not attempted
-   yet" to the stub.
+4. Nothing else: the test runs stub and solution with only `from mesocore.course.checks import
+   checks_NN as checks` before them, and requires that the check passes with the solution and says
+   "not attempted yet" to the stub.
 """
 
 import functools

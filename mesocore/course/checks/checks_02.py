@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from mesocore.course import mistakes
-from mesocore.course.exercise import exercise
+from mesocore.course.checks.exercise import exercise
 from mesocore.nets import profile
 from mesocore.nets.mesonet import Meso4
 

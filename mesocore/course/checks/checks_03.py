@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mesocore.course.exercise import exercise
+from mesocore.course.checks.exercise import exercise
 from mesocore.course.mistakes import EmptySqueeze
 from mesocore.nets.layers import ATTENTION, Attention, attention
 

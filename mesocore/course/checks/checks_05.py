@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune as torch_prune
 
-from mesocore.course.exercise import exercise
+from mesocore.course.checks.exercise import exercise
 from mesocore.nets import pruning
 
 AMOUNT = 0.4

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mesocore.course.exercise import exercise
+from mesocore.course.checks.exercise import exercise
 from mesocore.training.schedule import learning_rate
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy import stats
 
-from mesocore.course.exercise import exercise
+from mesocore.course.checks.exercise import exercise
 from mesocore.evaluation import slices, thresholds
 
 

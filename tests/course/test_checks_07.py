@@ -1,0 +1,70 @@
+"""The checks of chapter 7 name the mistakes that readers make."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from mesocore.course.checks import checks_07
+from mesocore.evaluation import metrics
+from mesocore.faces import retouching
+
+
+def sent_on(picture):
+    image = Image.fromarray(picture)
+    image = image.resize((image.width // 2, image.height // 2))
+    file = io.BytesIO()
+    image.filter(ImageFilter.GaussianBlur(0.7)).save(file, "JPEG", quality=60)
+    return np.array(Image.open(file))
+
+
+def distorted(photo, face):
+    return retouching.liquify(photo, face, seed=1).image
+
+
+def cheapest(labels, scores, prior, miss, alarm):
+    cuts = np.append(np.unique(scores), np.inf)
+    missed = np.array([(scores[labels == 1] < cut).mean() for cut in cuts])
+    alarmed = np.array([(scores[labels == 0] >= cut).mean() for cut in cuts])
+    return cuts[np.argmin(prior * miss * missed + (1 - prior) * alarm * alarmed)]
+
+
+WRONG = (
+    (checks_07.at_prior, lambda p, prior: p * prior, "divide by all that look like this"),
+    (checks_07.at_prior, lambda p, prior: p, "should be 0.0314"),
+    (checks_07.least_cost, lambda labels, scores, prior, miss, alarm:
+     cheapest(labels, scores, 0.5, miss, alarm), "as if half were fake"),
+    (checks_07.least_cost, lambda labels, scores, prior, miss, alarm: 0.5, "is possible"),
+    (checks_07.sure_fake, lambda labels, scores, risk: np.inf, "nothing is called fake"),
+    (checks_07.sure_fake, lambda labels, scores, risk: scores.min(), "is real"),
+    (checks_07.sure_fake, lambda labels, scores, risk: scores.max(), "can be"),
+    (checks_07.sure_fake, lambda labels, scores, risk:
+     np.sort(scores[labels == 0])[-int(risk * 200)], "is real"),
+    (checks_07.forge, lambda photo, face: distorted(photo, face), "does not pass: unsure"),
+    (checks_07.forge, lambda photo, face: sent_on(photo), "nothing is forged"),
+    (checks_07.forge, lambda photo, face: photo[::-1].copy(), "another picture"),
+    (checks_07.forge, lambda photo, face: photo[:, :, 0], "a picture is uint8"),
+    (checks_07.forge, lambda photo, face: sent_on(sent_on(photo)), "too small to judge"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "answer", "said"), WRONG)
+def test_a_mistake_is_named(check, answer, said, capsys):
+    assert check(answer) is False
+    assert said in capsys.readouterr().out
+
+
+def test_every_answer_that_costs_least_is_accepted():
+    assert checks_07.least_cost(cheapest)
+
+
+def test_the_package_limits_pass_as_an_answer():
+    assert checks_07.sure_fake(
+        lambda labels, scores, risk: metrics.fit_band(labels, scores, 0.0, risk)[1]
+    )
+
+
+def test_a_photograph_does_not_differ_from_itself():
+    photo, _ = checks_07.portrait()
+    assert checks_07.differences(photo, photo) == (0, 0)
