@@ -9,6 +9,7 @@ from experiments import (
     cli,
     combination,
     generalisation,
+    leave_one_out,
     pruning,
     recommended,
     records,
@@ -68,8 +69,10 @@ def test_committed_runs_are_those_that_the_tables_know():
     rows = [*ablation.ROWS, *(f"combination-{row}" for row in combination.FINE_TUNED)]
     known = {f"{title}/{row}-{seed}" for title in titles for row in rows for seed in SEEDS}
     joint = recommended.rows(None)
-    joint += ["cooccurrences"]
-    joint += [f"cooccurrences-without-{family}" for family in records.LEFT_OUT]
+    for row in leave_one_out.SETTINGS:
+        without = leave_one_out.LEFT_OUT.get(row, ())
+        without = records.LEFT_OUT if without is None else without
+        joint += [row, *(f"{row}{leave_one_out.BETWEEN}{family}" for family in without)]
     known |= {f"joint-faces/{row}-{seed}" for row in joint for seed in SEEDS}
     assert generalisation.MODEL in ablation.ROWS
     assert found and found <= known
