@@ -13,5 +13,6 @@ __getattr__, __dir__ = exports(
     mistakes=["FAULTY_PORTS"],
     parity=["compare_with_original"],
     plots=[],
+    predictions=[],
     stylegan_plots=[],
 )

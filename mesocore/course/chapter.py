@@ -12,6 +12,7 @@ from mesocore.core import runtime
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_json
 from mesocore.course import plots
+from mesocore.course.predictions import Predictions
 from mesocore.data import tiers
 from mesocore.nets.detector import Detector, load_detector
 from mesocore.training.config import TrainConfig
@@ -51,6 +52,7 @@ class Chapter:
         self.folder, self.tier = self.set.folder, tiers.tier(self.set)
         self.size = FAST_SIZE if self.fast else SIZE
         self.out = runtime.output_root(self.fast or self.tier != tiers.EMBEDDED)
+        self.predictions = Predictions(self.out / "runs" / "predictions.json")
         print(self)
 
     def __str__(self) -> str:
@@ -92,6 +94,14 @@ class Chapter:
         run = self.out / "runs" / name
         train(config, run, resume=run.exists())
         return run
+
+    def predict(self, name: str, low: float | None = None, high: float | None = None) -> None:
+        """Locks the reader's range for a result, or asks for one (`Predictions.lock`)."""
+        print(self.predictions.lock(f"{self.number} {name}", low, high))
+
+    def reveal(self, name: str, value: float) -> None:
+        """Shows the result, and whether the range that was locked holds it."""
+        print(self.predictions.reveal(f"{self.number} {name}", value))
 
     def save(self, fig: Figure, name: str, shows: dict | None = None) -> None:
         """Writes the figure as figures/NN-NAME.png and .pdf, with where its data come from.

@@ -189,7 +189,7 @@ class Chapter7(Record):
     called_fake: dict[Literal["validation", "outside"], dict[Literal["fake", "real"], Share]]
     limits: list[dict[str, float]]
     purposes: list[Loose]
-    verdicts: dict[str, dict[Literal["right", "wrong", "unsure"], Share]]
+    verdicts: dict[str, dict[Literal["right", "wrong", "unsure"], Annotated[int, Field(ge=0)]]]
     broken: dict[str, Broken]
     kinds: dict[str, dict[str, Share]]
 

@@ -14,14 +14,15 @@ from mesocore.core.images import open_rgb
 from mesocore.course.checks.exercise import exercise
 from mesocore.evaluation import metrics, prediction
 from mesocore.faces import find_faces
-from mesocore.faces.landmarks import Face
+from mesocore.faces.landmarks import Face, part_shape
 from mesocore.nets.inference import shipped
 from mesocore.nets.inference.calibration import Calibrated
 
 # Rear Admiral Grace Hopper, photographed for the US Navy in 1984: public domain
 PORTRAIT = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-LEAST_SHARE, LEAST_CHANGE = 0.01, 12  # what a forgery changes: of the pixels, in grey levels
-MOST_ELSEWHERE = 12.0  # grey levels by which it may differ on average: it shows the same person
+LEAST_WIDTH = 300  # pixels
+LEAST_SHARE, LEAST_CHANGE = 0.05, 12  # what a forgery changes: of the face, in grey levels
+MOST_APART = 12.0  # grey levels by which it may differ on average: it shows the same person
 
 
 @cache
@@ -87,7 +88,9 @@ def sure_fake(f: Callable) -> Iterator[str]:
     rng = np.random.default_rng(0)
     labels = np.arange(400) % 2
     smooth = np.clip(rng.normal(0.35 + 0.3 * labels, 0.2), 0, 1)
-    for name, scores in (("distinct scores", smooth), ("equal scores", smooth.round(1))):
+    upside_down = 1 - labels / 2  # nothing can be called fake
+    for name, scores in (("distinct scores", smooth), ("equal scores", smooth.round(1)),
+                         ("reals above fakes", upside_down)):  # fmt: skip
         for risk in (0.1, 0.03):
             got = float(f(labels.copy(), scores.copy(), risk))
             right = metrics.fit_band(labels, scores, 0.0, risk)[1]
@@ -110,12 +113,14 @@ def forge(f: Callable) -> Iterator[str]:
     if forged.ndim != 3 or forged.shape[2] != 3 or forged.dtype != np.uint8:
         yield f"it gave {forged.dtype} {forged.shape}; a picture is uint8 (H, W, 3)"
         return
-    changed, elsewhere = differences(photo, forged)
-    if elsewhere > MOST_ELSEWHERE:
-        yield "that is another picture: it shall still show this person"
+    changed, apart = differences(photo, forged, face)
+    if forged.shape[1] < LEAST_WIDTH:
+        yield f"it is {forged.shape[1]} pixels wide, and at least {LEAST_WIDTH} are asked for"
+    if apart > MOST_APART:
+        yield "that is another picture, or another part of it: it must still show this person"
     elif changed < LEAST_SHARE:
-        yield (f"nothing is forged: only {changed:.1%} of the pixels differ visibly from the "
-               f"photograph's, {LEAST_SHARE:.0%} shall")  # fmt: skip
+        yield (f"nothing is forged: only {changed:.1%} of the face differs visibly from the "
+               f"photograph's, {LEAST_SHARE:.0%} must")  # fmt: skip
     answer = judged(forged)
     if answer.error:
         yield f"the detector does not judge it: {answer.error}"
@@ -123,14 +128,24 @@ def forge(f: Callable) -> Iterator[str]:
         yield f"it does not pass: {answer.verdict}, P(fake) {answer.probability_fake:.3f}"
 
 
-def differences(photo: np.ndarray, forged: np.ndarray) -> tuple[float, float]:
-    """Of uint8 `(H, W, 3)` pictures, in the size of `forged` and without their noise: the share of
-    pixels that differ by `LEAST_CHANGE` grey levels, and by how many all do on average."""
-    same = cv2.resize(photo, forged.shape[1::-1], interpolation=cv2.INTER_AREA)
-    sigma = forged.shape[1] / 128
-    first, second = (cv2.GaussianBlur(each, (0, 0), sigma).astype(int) for each in (same, forged))
-    apart = np.abs(first - second).max(axis=2)
-    return float((apart >= LEAST_CHANGE).mean()), float(apart.mean())
+def differences(photo: np.ndarray, forged: np.ndarray, face: Face) -> tuple[float, float]:
+    """The share of the face that differs by `LEAST_CHANGE` grey levels, and by how many the whole
+    picture does on average.
+
+    uint8 `(H, W, 3)`, the face in pixels of `photo`; compared in the size of `forged`, softened
+    so that noise does not count, and after the brightness and contrast of each channel of the
+    photograph were made those of the other: to change these is no forgery.
+    """
+    height, width = forged.shape[:2]
+    same = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+    first, second = (cv2.GaussianBlur(each, (0, 0), width / 56) for each in (same, forged))
+    for channel in range(3):
+        slope, offset = np.polyfit(first[..., channel].ravel(), second[..., channel].ravel(), 1)
+        first[..., channel] = np.clip(slope * first[..., channel] + offset, 0, 255)
+    apart = np.abs(first.astype(int) - second).max(axis=2)
+    inside = part_shape((height, width), face.scaled(width / photo.shape[1],
+                                                     height / photo.shape[0]), "face")  # fmt: skip
+    return float((apart[inside] >= LEAST_CHANGE).mean()), float(apart.mean())
 
 
 def judged(picture: np.ndarray) -> prediction.Verdict:
