@@ -52,7 +52,7 @@ def predict(
         if shipped.is_detector(Path(path)):
             raise UserError(f"{path} is a detector, not a picture; write --model {path}")
     outputs.check({"--out": out}, [shipped.place(model), *paths])
-    detector = _detector(model, fake_class, network=explain is not None)
+    detector = _detector(model, fake_class)
     if out is not None:
         failed = _to_file(detector, paths, not no_crop, prior, out, resume)
     else:
@@ -90,16 +90,14 @@ def _explained(detector: "Calibrated", verdicts: Iterable, folder: Path | None) 
             overlays.add(verdict, image)
 
 
-def _detector(model: str, fake_class: int | None = None, network: bool = False) -> "Calibrated":
+def _detector(model: str, fake_class: int | None = None) -> "Calibrated":
     """That of a name, of a run or of a Keras file, or an exported one, for which PyTorch is not
-    loaded; unless the `network` itself is needed."""
+    loaded."""
     from mesocore.nets.inference import shipped
     from mesocore.nets.inference.exported import SUFFIX, load_exported
 
     path = shipped.find(model)
-    if network and path.suffix == SUFFIX:
-        raise UserError(f"{path} gives no evidence by place; name the run that was exported")
-    path = shipped.soonest(path) if fake_class is None and not network else path
+    path = shipped.soonest(path) if fake_class is None else path
     if path.suffix == SUFFIX:
         if fake_class is not None:
             raise UserError(f"{path} says itself what is fake; leave out --fake-class")

@@ -18,14 +18,18 @@ from mesocore.core import bootstrap
 from mesocore.core.errors import UserError
 from mesocore.core.runtime import reseed
 from mesocore.nets.layers import Attention
+from mesocore.nets.mesonet_plus import MesoNetPlus
 
 with warnings.catch_warnings():  # in a notebook its progress bar asks for widgets; none is shown
     warnings.simplefilter("ignore")
     from captum.attr import LayerAttribution, LayerGradCam
 
 
-def last_convolution(model: nn.Module) -> str:
-    """The name of the last convolution of a model; its maps are where Grad-CAM looks."""
+def last_maps(model: nn.Module) -> str:
+    """The name of the layer whose maps Grad-CAM looks at: what a pooled network takes the mean of,
+    as `MesoNetPlus.evidence` does, and the last convolution of all others."""
+    if isinstance(model, MesoNetPlus) and model.pooled:
+        return "features"
     names = [name for name, module in model.named_modules() if isinstance(module, nn.Conv2d)]
     if not names:
         raise UserError(f"{type(model).__name__} has no convolution, so Grad-CAM has no map")
@@ -35,11 +39,11 @@ def last_convolution(model: nn.Module) -> str:
 def gradcam(model: nn.Module, images: Tensor, layer: str | None = None, batch: int = 64) -> Tensor:
     """Evidence for "fake" by place: uint8 `(N, 3, S, S)` -> float `(N, S, S)`, 0 and above.
 
-    `layer`: the name of a module whose output is `(N, C, h, w)`, by default `last_convolution`. Its
+    `layer`: the name of a module whose output is `(N, C, h, w)`, by default `last_maps`. Its
     maps are weighted by the mean gradient of the logit and summed; what speaks for "real" is cut
     off, as published, and the map is enlarged bilinearly. Raises `UserError` for an unknown layer.
     """
-    layer = layer or last_convolution(model)
+    layer = layer or last_maps(model)
     modules = dict(model.named_modules())
     if layer not in modules:
         raise UserError(f"{type(model).__name__} has no layer {layer!r}")

@@ -72,7 +72,7 @@ class MesoNetPlus(MesoNet):
         features = nn.Sequential(*([HighPass()] if highpass else []), *blocks)
         super().__init__(features, size, keras=not inverted)
         self.one_size = not everywhere
-        self.kinds = kinds
+        self.kinds, self.pooled = kinds, pooled
         self.counts = _counts() if cooccurrences else None
         if pooled:
             self.classifier = _pooled_head(cooccurrences, kinds)
@@ -86,12 +86,33 @@ class MesoNetPlus(MesoNet):
     def answers(self, images: Tensor) -> Tensor:
         """What `forward` makes one logit of: `(N, 1)`; with `kinds` `(N, 2 * KINDS)`, a logit for
         each kind of photographs, then for each of forgeries."""
+        return self._examined(images)[0]
+
+    def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The answers, and where a pooled network finds evidence for "fake": `(N, h, w)` from 0.
+
+        A mean over places is a sum of what each place adds, so the map is exact for a linear
+        answer (class activation mapping: Zhou et al., CVPR 2016), and Grad-CAM for that of all
+        kinds together. What speaks for "real" is cut off; what is counted has no place.
+        """
+        answers, maps = self._examined(images)  # (N, A), (N, C, h, w)
+        weights = self.classifier[-1].weight[:, : maps.shape[1]]  # (A, C)
+        if self.kinds:
+            real, fake = answers.chunk(2, dim=1)
+            weights = torch.cat([-real.softmax(1), fake.softmax(1)], dim=1) @ weights  # (N, C)
+        added = (weights[:, :, None, None] * maps).sum(1) / maps.shape[-1] ** 2
+        return answers, functional.relu(added)
+
+    def _examined(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The answers, and the maps of the last layer that has places."""
         self.check(images)
         x = to_unit(images)
         if self.counts is None:
-            return self.classifier(self.features(x))
-        pooled = self.classifier[0](self.features(functional.avg_pool2d(x, 2)))
-        return self.classifier[1:](torch.cat([pooled, self.counts(images)], dim=1))
+            maps = self.features(x)
+            return self.classifier(maps), maps
+        maps = self.features(functional.avg_pool2d(x, 2))
+        pooled = self.classifier[0](maps)
+        return self.classifier[1:](torch.cat([pooled, self.counts(images)], dim=1)), maps
 
 
 def of_kinds(answers: Tensor) -> Tensor:

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation
 from mesocore.evaluation import prediction
 from mesocore.evaluation.answers import Overlays, VerdictFile
-from mesocore.evaluation.answers.overlays import EDGE, HEAT, SIDE, picture
+from mesocore.evaluation.answers.overlays import EDGE, HEAT, SIDE, evidence, picture
 from mesocore.evaluation.prediction import Verdict, predict
 from mesocore.nets.detector import Detector
+from mesocore.nets.inference import export, load_exported
 from mesocore.nets.models import build
 from tests.evaluation.test_prediction import Brightness, save
+
+POOLED = "meso4+inverted+pooled+cooccurrences+kinds"
 
 
 @pytest.fixture
@@ -125,3 +129,26 @@ def test_each_judged_face_gets_a_picture_with_its_name(tmp_path):
     names = [overlays.add(replace(answer, face=face), image).name for face in (2, None)]
     assert names == ["00001-b_c-face-2.png", "00002-b_c.png"]
     assert Image.open(tmp_path / "new" / names[0]).size[0] == 2 * SIDE + 3 * EDGE
+
+
+def test_an_exported_detector_gives_the_evidence_of_its_network(tmp_path):
+    about = {"config": {"model": POOLED}, "weights_sha256": "0" * 64}
+    model = build(POOLED, 64).eval()
+    with torch.no_grad():  # what is found anywhere speaks for one kind of forgery
+        model.classifier[-1].weight.zero_()[-1] = 1
+    ours = Detector(model, Preparation(size=64), 64, 0.5, 1.0, about)
+    export(ours, tmp_path / "detector.onnx")
+    theirs = load_exported(tmp_path / "detector.onnx")
+    image = np.random.default_rng(0).integers(0, 256, (3, 64, 64), dtype=np.uint8)
+    found = evidence(theirs, image)
+    assert found.shape == (64, 64) and np.ptp(found) > 0
+    assert np.allclose(found, evidence(ours, image), atol=1e-5)
+
+
+def test_an_exported_detector_without_places_explains_nothing(tmp_path):
+    about = {"config": {"model": "meso4"}, "weights_sha256": "0" * 64}
+    export(Detector(build("meso4", 64), Preparation(size=64), 64, 0.5, 1.0, about),
+           tmp_path / "detector.onnx")  # fmt: skip
+    with pytest.raises(UserError, match="the exported meso4 gives no evidence by place"):
+        Overlays(load_exported(tmp_path / "detector.onnx"), tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -15,6 +15,7 @@ from py_mini_racer import MiniRacer
 from mesocore.core.errors import UserError
 from mesocore.core.images import Preparation, prepared_array
 from mesocore.evaluation import prediction
+from mesocore.evaluation.answers import overlays
 from mesocore.evaluation.page import page_html, write_page, writing
 from mesocore.faces import face_finder, render
 from mesocore.nets.detector import Detector
@@ -62,8 +63,9 @@ def exported(tmp_path_factory):
     for _ in range(10):
         model(faces)
     with torch.no_grad():
+        model.classifier[-1].weight.abs_()  # so that there is evidence for "fake"
         spread = model.eval()(faces).std()
-        model.classifier[-1].weight *= 2 / spread
+        model.classifier[-1].weight *= 3 / spread
         model.classifier[-1].bias -= model(faces).mean()
     about = {"config": {"model": MODEL}, "weights_sha256": "0" * 64}
     detector = Detector(model, preparation, 128, 0.5, 1.0, about, None, (0.4, 0.6))
@@ -171,6 +173,14 @@ def test_answers_at_a_prior_are_those_of_predict(scripts, exported, photographs)
     assert words.startswith("By itself fake; where so few are fake, real. Chance of a fake: 95")
 
 
+def test_evidence_is_a_layer_on_a_scale_of_its_own(scripts):
+    layer = scripts("heatOf(values)", values=[0, 0.5, 2, 1])
+    drawn = np.array([layer[str(place)] for place in range(16)]).reshape(4, 4)
+    assert drawn[:, :3].tolist() == [list(overlays.HEAT)] * 4
+    assert drawn[:, 3].tolist() == [0, 50, 200, 100]
+    assert not any(scripts("heatOf([0, 0])")[str(3 + 4 * place)] for place in range(2))
+
+
 def test_the_page_is_whole_and_may_connect_to_nothing(exported):
     rows = [{"tested on": "<b>here</b>", "ROC AUC": "0.9"}]
     page = page_html(exported, rows)
@@ -193,6 +203,8 @@ def test_a_detector_of_whole_pictures_has_no_page(tmp_path):
 CARDS = """Object.fromEntries([...document.querySelectorAll(".picture")].map((card) => [
     card.querySelector("h3 span").textContent,
     {said: card.textContent, faces: [...card.querySelectorAll("meter")].map((m) => m.value)}]))"""
+
+DRAWN = "[...document.querySelectorAll('canvas')].map((canvas) => canvas.toDataURL()).join()"
 
 
 def changed(control: str, value: str, event: str) -> str:
@@ -219,6 +231,12 @@ def test_in_chromium_pictures_are_judged_as_by_predict(exported, photographs, tm
         tab.wait_for("/Judging/.test(document.getElementById('status').textContent)", 20)
         tab.wait_for("/faces:/.test(document.getElementById('status').textContent)")
         again = tab.value(CARDS)
+        plain = tab.value(DRAWN)
+        assert tab.value("document.getElementById('evidence').checkVisibility()")
+        tab.value("document.getElementById('evidence').click()")
+        assert tab.value(DRAWN) != plain
+        tab.value("document.getElementById('evidence').click()")
+        assert tab.value(DRAWN) == plain
         assert tab.complaints == []
     expected: dict = {file.name: [] for file in files}
     for verdict in prediction.predict(load_exported(exported), [str(photographs)]):

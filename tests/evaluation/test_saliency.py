@@ -95,10 +95,11 @@ def test_maps_lose_what_was_learnt_step_by_step():
 
 
 def test_layers_are_found_or_named():
-    assert saliency.last_convolution(build("meso4", 64)) == "features.3.0"
+    assert saliency.last_maps(build("meso4", 64)) == "features.3.0"
+    assert saliency.last_maps(build("meso4+inverted+pooled", 64)) == "features"
     maps = saliency.gradcam(trained("meso4+inverted+eca"), pictures(3), batch=2)
     assert maps.shape == (3, 64, 64)
     with pytest.raises(UserError, match="no layer 'nowhere'"):
         saliency.gradcam(build("meso4", 64), pictures(1), "nowhere")
     with pytest.raises(UserError, match="no convolution"):
-        saliency.last_convolution(nn.Linear(1, 1))
+        saliency.last_maps(nn.Linear(1, 1))

@@ -4,14 +4,14 @@ import re
 import textwrap
 from pathlib import Path
 
+import cv2
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from mesocore.core.files import printable
 from mesocore.evaluation.prediction import Verdict, fitted
-from mesocore.evaluation.saliency import gradcam
-from mesocore.nets.detector import Detector
+from mesocore.nets.inference.calibration import Calibrated
+from mesocore.nets.inference.exported import ExportedDetector
 
 SIDE, EDGE, TEXT = 320, 12, 14  # pixels: of a panel, around it, of a letter
 HEAT = (213, 94, 0)  # the course's colour of fakes
@@ -27,10 +27,13 @@ class Overlays:
     """Writes PNGs into `folder`, numbered in the order in which faces were judged.
 
     On the left what was judged, on the right the same in grey under the evidence for "fake" by
-    place (`saliency.gradcam`), with the verdict above and what the map is not below.
+    place (`evidence`), with the verdict above and what the map is not below.
     """
 
-    def __init__(self, detector: Detector, folder: Path):
+    def __init__(self, detector: Calibrated, folder: Path):
+        """Raises `UserError` for an exported detector that gives no evidence by place."""
+        if isinstance(detector, ExportedDetector):
+            detector.check_evidence()
         self.detector, self.folder, self.count = detector, folder, 0
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -41,9 +44,21 @@ class Overlays:
         face = "" if verdict.face is None else f"-face-{verdict.face}"
         out = self.folder / f"{self.count:05d}-{name}{face}.png"
         (seen,) = fitted(image[None], self.detector.size)
-        heat = gradcam(self.detector.model, torch.from_numpy(seen)[None])[0].numpy()  # (S, S)
-        picture(seen, heat, str(verdict)).save(out)
+        picture(seen, evidence(self.detector, seen), str(verdict)).save(out)
         return out
+
+
+def evidence(detector: Calibrated, image: np.ndarray) -> np.ndarray:
+    """Evidence for "fake" by place (`saliency.gradcam`) of uint8 `(3, S, S)`: float `(S, S)` from
+    0. An exported detector gives the same without PyTorch."""
+    if isinstance(detector, ExportedDetector):
+        (found,) = detector.evidence(image[None])
+        return cv2.resize(found, image.shape[:0:-1], interpolation=cv2.INTER_LINEAR)
+    import torch  # late: it takes seconds
+
+    from mesocore.evaluation.saliency import gradcam
+
+    return gradcam(detector.model, torch.from_numpy(image)[None])[0].numpy()
 
 
 def picture(image: np.ndarray, heat: np.ndarray, title: str) -> Image.Image:

@@ -104,9 +104,9 @@ async function score(image, square) {
   let face = cutOut(image, square, size);
   if (quality) face = await throughJpeg(face, quality);
   const images = new networks.Tensor("uint8", planes(face), [1, 3, size, size]);
-  const { logit, probability_fake: probability, probability_kind: kind } = await networks.judge.run({ images });
+  const { logit, probability_fake: probability, probability_kind: kind, evidence } = await networks.judge.run({ images });
   if (!Number.isFinite(logit.data[0])) return { error: "The detector gives no finite score for it." };
-  return { probability: probability.data[0], known: !kind || kind.data[0] >= about.kind_from };
+  return { probability: probability.data[0], known: !kind || kind.data[0] >= about.kind_from, evidence };
 }
 
 async function judgeAll() {
@@ -198,11 +198,26 @@ function drawn(picture) {
   const [whole, all] = canvasOf(image.width, image.height);
   all.putImageData(new ImageData(image.data, image.width, image.height), 0, 0);
   context.drawImage(whole, 0, 0, canvas.width, canvas.height);
+  if (byId("evidence").checked) picture.faces.forEach((face) => heat(context, face, scale));
   picture.faces.forEach((face, number) => box(context, face, number + 1, scale));
   return canvas;
 }
 
 const COLOURS = { real: "#1b6e3c", fake: "#b3261e", unsure: "#6b5900", error: "#5d6470" };
+
+// Where the network found evidence in a face, over that face.
+function heat(context, face, scale) {
+  if (!face.evidence) return;
+  const [, height, width] = face.evidence.dims;
+  const [layer, places] = canvasOf(width, height);
+  places.putImageData(new ImageData(heatOf(face.evidence.data), width, height), 0, 0);
+  const [x, y, side] = [face.square.left, face.square.top, face.square.side].map((v) => v * scale);
+  context.filter = "grayscale(1)"; // on skin, orange would hardly show
+  context.drawImage(context.canvas, x, y, side, side, x, y, side, side);
+  context.filter = "none";
+  context.imageSmoothingQuality = "high";
+  context.drawImage(layer, x, y, side, side);
+}
 
 function box(context, face, number, scale) {
   const word = face.error ? "error" : answer(face).verdict;
@@ -236,6 +251,7 @@ function listen() {
   };
   document.onpaste = (event) => add(event.clipboardData.files);
   byId("prior").onchange = () => { pictures.forEach(show); say(summary()); };
+  byId("evidence").onchange = () => pictures.forEach(show);
   let waiting = 0;
   for (const name of ["quality", "scale"]) {
     byId(name).oninput = (event) => {
@@ -251,6 +267,7 @@ function listen() {
 listen();
 try {
   networks = await load();
+  byId("evidence-shown").hidden = !networks.judge.outputNames.includes("evidence");
   say(summary());
   judgeAll();
 } catch (error) {

@@ -42,3 +42,13 @@ function inWords(probability, prior, band, known = true) {
 function shareInWords(prior) {
   return `1 in ${Math.round(1 / prior).toLocaleString("en")}`;
 }
+
+// Evidence by place, from 0, as a layer of colour: the more, the less transparent, on its own scale.
+function heatOf(values) {
+  const most = Math.max(...values);
+  const layer = new Uint8ClampedArray(4 * values.length);
+  values.forEach((value, place) => {
+    layer.set([213, 94, 0, most > 0 ? Math.round(200 * value / most) : 0], 4 * place);
+  });
+  return layer;
+}

@@ -17,6 +17,7 @@ from mesocore.nets.schemas import Exported
 SUFFIX = ".onnx"
 KEY = "mesocore"  # of the file's metadata: a JSON object, as `schemas.Exported`
 INPUT, LOGIT, PROBABILITY, KIND = "images", "logit", "probability_fake", "probability_kind"
+EVIDENCE = "evidence"  # by place, of networks that take the mean over places
 COUNTS = "run_counts"  # what the names of the counts within a network begin with
 OTHERS = "make one with mesocore export RUN --onnx FILE"
 
@@ -51,12 +52,26 @@ class ExportedDetector(Calibrated):
         return Examined(*(np.concatenate(each).astype(np.float64) for each in together(parts)))
 
     def _examined(self, images: np.ndarray) -> Examined:
+        found = self._run(images)
+        kind = found[KIND].copy() if self.kind_from is not None else None
+        return Examined(found[LOGIT].copy(), kind)
+
+    def check_evidence(self) -> None:
+        """Raises `UserError` of a network that gives no evidence by place."""
+        if EVIDENCE not in [each.any_name for each in self.network.outputs]:
+            raise UserError(f"the exported {self.description['model']} gives no evidence by place; "
+                            "name the run that was exported")  # fmt: skip
+
+    def evidence(self, images: np.ndarray) -> np.ndarray:
+        """Evidence for "fake" by place (`MesoNetPlus.evidence`) of uint8 `(N, 3, S, S)`: float32
+        `(N, h, w)` from 0, of a network that gives it."""
+        return self._run(np.ascontiguousarray(images))[EVIDENCE].copy()
+
+    def _run(self, images: np.ndarray):
         given = {INPUT: images}
         if len(self.network.inputs) > 1:
             given[COUNTS] = residual_runs.counted(images, runtime.threads())
-        found = self.network(given)
-        kind = found[KIND].copy() if self.kind_from is not None else None
-        return Examined(found[LOGIT].copy(), kind)
+        return self.network(given)
 
 
 def load_exported(path: str | Path, alone: bool = False) -> ExportedDetector:
@@ -83,7 +98,7 @@ def load_exported(path: str | Path, alone: bool = False) -> ExportedDetector:
     about = _metadata(path, network)
     names = [each.any_name for each in (*network.inputs, *network.outputs)]
     expected = [INPUT, LOGIT, PROBABILITY, *([KIND] if "kind_from" in about else [])]
-    if names != expected:
+    if names not in (expected, [*expected, EVIDENCE]):
         raise UserError(f"{path} has {', '.join(names)} in place of {', '.join(expected)}; "
                         f"{OTHERS}")  # fmt: skip
     if not alone:

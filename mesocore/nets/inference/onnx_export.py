@@ -1,10 +1,11 @@
 """A detector as one ONNX file that says of itself how it is to be used.
 
 Its input is `images`, uint8 `(N, 3, S, S)`, RGB, prepared as the metadata say; its outputs are
-`logit` and `probability_fake`, float32 `(N,)`, and `probability_kind` of a detector whose verdicts
-ask for that. N is free. The metadata have, under "mesocore", a
-JSON object (`schemas.Exported`): labels, threshold, band, temperature, preparation, and which
-weights, trained on which set.
+`logit` and `probability_fake`, float32 `(N,)`, `probability_kind` of a detector whose verdicts ask
+for that, and `evidence`, float32 `(N, h, w)`, of a network that takes the mean over places
+(`MesoNetPlus.evidence`). N is free. The metadata have, under "mesocore", a JSON object
+(`schemas.Exported`): labels, threshold, band, temperature, preparation, and which weights, trained
+on which set.
 """
 
 import io
@@ -26,6 +27,7 @@ from mesocore.nets.detector import Detector
 from mesocore.nets.inference.calibration import LABELS, SUREST
 from mesocore.nets.inference.exported import (
     COUNTS,
+    EVIDENCE,
     INPUT,
     KEY,
     KIND,
@@ -34,6 +36,7 @@ from mesocore.nets.inference.exported import (
     load_exported,
 )
 from mesocore.nets.inference.outputs import Outputs
+from mesocore.nets.mesonet_plus import MesoNetPlus
 from mesocore.nets.models import parameter_count
 
 OPSET = 18
@@ -46,10 +49,17 @@ class _Judged(nn.Module):
         super().__init__()
         self.outputs, self.temperature = Outputs(detector.model), detector.temperature
         self.kind_from = detector.kind_from
-        self.names = [LOGIT, PROBABILITY, *([KIND] if self.kind_from is not None else [])]
+        self.pooled = isinstance(detector.model, MesoNetPlus) and detector.model.pooled
+        self.names = [LOGIT, PROBABILITY, *([KIND] if self.kind_from is not None else []),
+                      *([EVIDENCE] if self.pooled else [])]  # fmt: skip
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        logit, *kind = self.outputs(images)
+        if not self.pooled:
+            return self._judged(*self.outputs(images))
+        answers, evidence = self.outputs.model.evidence(images)
+        return *self._judged(*self.outputs.read(answers)), evidence
+
+    def _judged(self, logit: Tensor, *kind: Tensor) -> tuple[Tensor, ...]:
         probability = torch.sigmoid(logit / self.temperature)
         if self.kind_from is None:
             return logit, probability

@@ -16,5 +16,10 @@ class Outputs(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         if not (isinstance(self.model, MesoNetPlus) and self.model.kinds):
             return (self.model(images),)
-        answers = self.model.answers(images)
+        return self.read(self.model.answers(images))
+
+    def read(self, answers: Tensor) -> tuple[Tensor, ...]:
+        """What `forward` gives, from the answers of a `MesoNetPlus`."""
+        if not self.model.kinds:
+            return (answers.squeeze(1),)
         return of_kinds(answers), kind_probability(answers)
