@@ -69,6 +69,8 @@ class Predictions:
 
     def reveal(self, name: str, value: float) -> str:
         """Keeps the result, the first one that was shown, and returns it with the score."""
+        if not math.isfinite(value):
+            return f"{name}: {value}, no number that a range could hold; nothing is scored"
         found = self._all.setdefault(name, Prediction(low=None, high=None, value=None))
         if found["value"] is None:
             found["value"] = float(value)

@@ -91,3 +91,10 @@ def test_a_file_that_is_damaged_is_refused_in_a_line(file):
     file.write_text(json.dumps({"predictions": {"auc": {"low": "much"}}}))
     with pytest.raises(UserError, match="remove it to begin anew"):
         Predictions(file)
+
+
+def test_a_result_that_is_no_number_is_not_scored(file):
+    kept = Predictions(file)
+    kept.lock("auc", 0.8, 0.9)
+    assert "nothing is scored" in kept.reveal("auc", float("nan"))
+    assert Predictions(file).scored().empty
