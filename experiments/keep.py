@@ -3,7 +3,8 @@
 Each SET/ROW-SEED, a folder in runs/ablation, becomes one in results/runs: the weights of its best
 epoch, its history and its description, without paths of this machine. So does
 combination/SET/ROW-SEED, a folder in runs/combination, as results/runs/SET/combination-ROW-SEED,
-and recommended/SET/ROW-SEED and leave-one-out/SET/ROW-SEED as results/runs/SET/ROW-SEED.
+and recommended/SET/ROW-SEED and leave-one-out/SET/ROW-SEED as results/runs/SET/ROW-SEED. The run of
+a chapter, NN-NAME, becomes results/runs/synthfaces/NN-NAME, which chapters load (`Chapter.trained`).
 
 `ship` puts one of these into the package instead, as mesocore/detectors/NAME, and exports it.
 """
@@ -17,6 +18,7 @@ from mesocore.core import runtime
 from mesocore.core.errors import UserError
 from mesocore.core.files import write_json
 from mesocore.core.schemas import read_json
+from mesocore.data import tiers
 from mesocore.nets import load_detector
 from mesocore.nets.detector import DESCRIPTION, TRAINED_ON, WEIGHTS
 from mesocore.nets.inference import export, shipped
@@ -37,6 +39,8 @@ def keep(*names: str) -> None:
             run, out, more = name, name.removeprefix(RECOMMENDED), [TRAINED_ON]
         elif name.startswith(LEFT_OUT):
             run, out = name, name.removeprefix(LEFT_OUT)
+        elif "/" not in name:
+            run, out = name, f"{tiers.EMBEDDED}/{name}"
         else:
             run, out = f"ablation/{name}", name
         _keep(runner.folder_of(run), runtime.project_root() / "results/runs" / out, *more)

@@ -14,5 +14,6 @@ __getattr__, __dir__ = exports(
     parity=["compare_with_original"],
     plots=[],
     predictions=[],
+    roc_widget=[],
     stylegan_plots=[],
 )

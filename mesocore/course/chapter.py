@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -83,16 +83,34 @@ class Chapter:
         return history, load_detector(self.run(name))
 
     def trained(self, name: str, config: TrainConfig) -> Path:
-        """The run of another chapter, such as "02-meso4", trained now as far as it is not finished.
+        """The finished run "NN-NAME" of this chapter or another.
 
-        The short version trains its own: chapters may run side by side there.
+        On the embedded set it is the reader's own, where there is one, else that which comes with
+        the course, if its settings are those of `config`. Otherwise it is trained now, as far as it
+        is not finished. The short version trains its own: chapters may run side by side there.
         """
         if self.fast:
             own = name.partition("-")[2]
             self.train(own, config)
             return self.run(own)
         run = self.out / "runs" / name
+        if not run.exists() and self.tier == tiers.EMBEDDED and (kept := self._kept(name, config)):
+            return kept
         train(config, run, resume=run.exists())
+        return run
+
+    def _kept(self, name: str, config: TrainConfig) -> Path | None:
+        """The committed run, unless it has other settings; says so where its pixels were others."""
+        run = runtime.project_root() / "results" / "runs" / tiers.EMBEDDED / name
+        if not run.exists():
+            return None
+        about = TrainConfig.defaults() | load_detector(run).description["config"]
+        if any(about[key] != value for key, value in asdict(config).items() if key != "data"):
+            return None
+        print(f"{name}: the weights that come with the course")
+        if about["manifest_sha256"] != self.set.manifest_sha256:
+            print("(trained on these pictures as another processor draws them: some pixels are "
+                  "rounded the other way)")  # fmt: skip
         return run
 
     def predict(self, name: str, low: float | None = None, high: float | None = None) -> None:
