@@ -32,8 +32,9 @@ $(STAMP): requirements.lock pyproject.toml
 course: $(STAMP) ## run every chapter and build build/course/index.html
 	@$(PY) scripts/course.py
 
-lab: $(STAMP) ## open the chapters in JupyterLab
-	@$(PY) -m jupyter lab --notebook-dir=notebooks
+lab: $(STAMP) ## open the chapters in JupyterLab, without outputs, to work in (learn/)
+	@$(PY) scripts/learners_edition.py
+	@$(PY) -m jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/learn/01_dataset_assembly.ipynb
 
 notebooks: $(STAMP) ## run every chapter in place, so that its outputs can be committed
 	@$(PY) scripts/course.py --in-place
