@@ -1,6 +1,7 @@
 """The checks of chapter 7 name the mistakes that readers make."""
 
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -35,7 +36,29 @@ def cheapest(labels, scores, prior, miss, alarm):
     return cuts[np.argmin(prior * miss * missed + (1 - prior) * alarm * alarmed)]
 
 
+def each_alone(passes, pictures, steps):
+    return {name for name, step in steps.items() if all(passes(step(x)) for x in pictures)}
+
+
+def for_one_picture(passes, pictures, steps):
+    for count in range(1, len(steps) + 1):
+        for names in itertools.combinations(steps, count):
+            for x in pictures[:1]:
+                for name in names:
+                    x = steps[name](x)
+                if passes(x):
+                    return set(names)
+    return set()
+
+
+def all_of_them(passes, pictures, steps):
+    return set(steps)
+
+
 WRONG = (
+    (checks_07.cause, each_alone, "should be shrink and soften"),
+    (checks_07.cause, for_one_picture, "should be no step"),
+    (checks_07.cause, all_of_them, "should be soften"),
     (checks_07.at_prior, lambda p, prior: p * prior, "divide by all that look like this"),
     (checks_07.at_prior, lambda p, prior: p, "should be 0.0314"),
     (checks_07.least_cost, lambda labels, scores, prior, miss, alarm:

@@ -1,4 +1,4 @@
-"""The exercises of chapter 7: Bayes' rule, what errors cost, two limits, a forgery that passes."""
+"""The exercises of chapter 7: Bayes' rule, what errors cost, two limits, forgeries that pass."""
 
 import tempfile
 from collections.abc import Callable, Iterator
@@ -126,6 +126,28 @@ def forge(f: Callable) -> Iterator[str]:
         yield f"the detector does not judge it: {answer.error}"
     elif answer.verdict != "real":
         yield f"it does not pass: {answer.verdict}, P(fake) {answer.probability_fake:.3f}"
+
+
+@exercise
+def cause(f: Callable) -> Iterator[str]:
+    "The fewest steps that make every picture pass."
+    pictures = [np.full((4, 4), value) for value in (50.0, 60.0, 80.0)]
+    steps = {"shrink": lambda x: x[::2, ::2], "soften": lambda x: x * 0.5, "grain": lambda x: x + 1}
+    planted = {
+        "only soft pictures": (lambda x: x.mean() < 45, {"soften"}),
+        "only small and soft ones": (lambda x: len(x) < 4 and x.mean() < 45, {"shrink", "soften"}),
+        "only soft ones with grain on them": (lambda x: x.mean() in (26, 31, 41),
+                                              {"soften", "grain"}),
+        "only what is nearly black": (lambda x: x.mean() < 28, set()),
+    }  # fmt: skip
+    for said, (passes, right) in planted.items():
+        got = set(f(passes, [picture.copy() for picture in pictures], dict(steps)))
+        if got != right:
+            yield f"a detector that passes {said}: {_named(got)}, should be {_named(right)}"
+
+
+def _named(steps: set[str]) -> str:
+    return " and ".join(sorted(steps)) or "no step"
 
 
 def differences(photo: np.ndarray, forged: np.ndarray, face: Face) -> tuple[float, float]:
