@@ -6,7 +6,7 @@ __all__ = ["FAULTY_PORTS", "Chapter", "compare_with_original", "course_config"]
 
 __getattr__, __dir__ = exports(
     __name__,
-    ("checks", *(f"checks.checks_{number:02}" for number in range(1, 8))),
+    ("checks", "diagrams", *(f"checks.checks_{number:02}" for number in range(1, 8))),
     audit_plots=[],
     chapter=["Chapter", "course_config"],
     flawed_sets=[],
