@@ -128,7 +128,8 @@ def _attentions(ax: Axes) -> None:
     line(ax, (0.05, 1.49), (6.25, 1.49), linewidth=0.5)
     write(ax, 3.15, 0.24, "Black: what the gate is for. Blue: what it may look at. "
           "Circles and sheets: channels.\n"
-          "Halved: mean and maximum. Below the line: gates of three channels, 0 (white) to 1 (black).")  # fmt: skip
+          "Halved: mean and maximum. Below the line: gates of three channels, "
+          "0 (white) to 1 (black).")  # fmt: skip
 
 
 def _gate_maps() -> list[np.ndarray]:
