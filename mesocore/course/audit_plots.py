@@ -44,6 +44,11 @@ def table(report: dict, scope: str = "all") -> pd.DataFrame:
     return found.fillna("not measured").rename_axis("features")
 
 
+def aucs(report: dict, stage: str = "after", scope: str = "all") -> dict[str, float]:
+    """AUC of each feature family in one stage and scope of `AuditReport.to_dict()`."""
+    return {s["family"]: s["auc"] for s in report[stage] or [] if s["scope"] == scope}
+
+
 def by_scope(report: dict, stage: str = "after") -> pd.DataFrame:
     """AUC and interval as text: one row per feature family, one column per scope of the audit."""
     scopes = list(dict.fromkeys(score["scope"] for score in report[stage]))
@@ -115,6 +120,16 @@ def _panel(ax: Axes, report: dict) -> None:
     ax.grid(axis="y", visible=False)
 
 
+def decibels(real: pd.DataFrame, saved: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Mean change of power by each history, in dB: one row a ring, by its middle in cycles a pixel.
+
+    `real` and `saved` as in `history_figure`.
+    """
+    rings = (np.arange(real.shape[1]) + 0.5) / (2 * real.shape[1])
+    changes = {name: (s - real).mean().to_numpy() * 10 / np.log(10) for name, s in saved.items()}
+    return pd.DataFrame(changes, index=rings)  # from natural logarithms
+
+
 def history_figure(real: pd.DataFrame, saved: Mapping[str, pd.DataFrame], aucs: Mapping) -> Figure:
     """What one earlier saving leaves in the spectrum, and what a classifier makes of it.
 
@@ -122,14 +137,13 @@ def history_figure(real: pd.DataFrame, saved: Mapping[str, pd.DataFrame], aucs: 
     each history; `aucs`: history -> auc, low, high.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.2), width_ratios=(1.25, 1))
-    frequency = (np.arange(real.shape[1]) + 0.5) / (2 * real.shape[1])
+    changes = decibels(real, saved)
     places = len(aucs) - 1 - np.arange(len(aucs))
     right.set_yticks(places, list(aucs))
     for index, (name, score) in enumerate(aucs.items()):
         look = {"color": plots.PALETTE[::-1][index % 7], "linestyle": plots.LINES[index % 7]}
         if name in saved:
-            change = (saved[name] - real).mean() * 10 / np.log(10)  # natural log to decibels
-            left.plot(frequency, change, **look)
+            left.plot(changes.index, changes[name], **look)
         right.plot([score["low"], score["high"]], [places[index]] * 2, linewidth=2, **look)
         right.plot(score["auc"], places[index], "o", color=look["color"])
         right.get_yticklabels()[index].set_color(look["color"])

@@ -102,13 +102,16 @@ def _record(path: Path, name: str, entry: dict) -> None:
 
 
 def image_grid(
-    images: Sequence[np.ndarray], titles: Sequence[str] | None = None, ncols: int = 6
+    images: Sequence[np.ndarray],
+    titles: Sequence[str] | None = None,
+    ncols: int = 6,
+    heading: str | None = None,
 ) -> Figure:
     """Images side by side, row by row.
 
     `images`: arrays or tensors, uint8 or float in [0, 1], of shape (H, W, 3) or (H, W) or, as
-    tensors come, (3, H, W). `titles`: one short line per image. Raises `UserError` if their
-    numbers differ.
+    tensors come, (3, H, W). `titles`: one short line per image; `heading`: one line above all.
+    Raises `UserError` if there are not as many titles as images.
     """
     if len(images) == 0:
         raise UserError("image_grid needs at least one image")
@@ -117,9 +120,9 @@ def image_grid(
     ncols = min(ncols, len(images))
     nrows = -(-len(images) // ncols)
     cell = WIDTH / ncols
-    fig, axes = plt.subplots(
-        nrows, ncols, squeeze=False, figsize=(WIDTH, nrows * (cell + 0.25 * (titles is not None)))
-    )
+    height = nrows * (cell + 0.25 * (titles is not None)) + 0.3 * (heading is not None)
+    fig, axes = plt.subplots(nrows, ncols, squeeze=False, figsize=(WIDTH, height))
+    fig.suptitle(heading or "", fontsize=10)
     for ax in axes.flat:
         ax.axis("off")
     for index, (ax, image) in enumerate(zip(axes.flat, images, strict=False)):

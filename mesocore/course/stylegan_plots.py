@@ -117,10 +117,10 @@ def mean_spectrum(images: Sequence[np.ndarray]) -> np.ndarray:
     return np.mean(rows, axis=0)
 
 
-def spectrum_figure(photographs: Sequence[np.ndarray], generated: Sequence[np.ndarray]) -> Figure:
+def spectrum_figure(difference: np.ndarray) -> Figure:
     """Left, spectra of white noise doubled in three ways; right, generated less photographs.
 
-    In natural log units; images are uint8 `(S, S, 3)`.
+    `difference` `(BINS,)`: of two `mean_spectrum`; all in natural log units.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.0))
     frequency = (np.arange(trivial_features.BINS) + 0.5) / 2 / trivial_features.BINS
@@ -132,8 +132,8 @@ def spectrum_figure(photographs: Sequence[np.ndarray], generated: Sequence[np.nd
         left.annotate(name, (frequency[-1], power[-1]), (4, 0), textcoords="offset points",
                       va="center", color=colour, fontsize=9)  # fmt: skip
     left.set(xlabel="cycles a pixel", ylabel="log power", xlim=(0, 0.62))
-    right.plot(frequency, mean_spectrum(generated) - mean_spectrum(photographs), color=plots.FAKE)
+    right.plot(frequency, difference, color=plots.FAKE)
     right.axhline(0, color=plots.MUTED, linestyle=":", linewidth=1)
     right.text(0.49, 0, "as in photographs", color=plots.MUTED, fontsize=9, va="bottom", ha="right")
-    right.set(xlabel="cycles a pixel", ylabel="generated less photographs", xlim=(0, 0.5))
+    right.set(xlabel="cycles a pixel", ylabel="generated less photographs (log)", xlim=(0, 0.5))
     return fig

@@ -1,9 +1,11 @@
-"""The exercises of chapter 1: measuring a shortcut, the spectrum, duplicates, a split by group."""
+"""The exercises of chapter 1: measuring a shortcut, the spectrum, duplicates, a split by group,
+AdaIN, and two experiments: how large an audit must be, and what tells two savings apart."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
+from PIL import Image, ImageFilter
 from sklearn.metrics import roc_auc_score
 
 from mesocore.course.checks.exercise import exercise
@@ -125,3 +127,126 @@ def adain(f: Callable) -> Iterator[str]:
                f"{scale[0, 0]:.3f}")  # fmt: skip
     if not np.allclose(f(maps[:1], scale[:1], shift[:1]), got[:1]):
         yield "an image comes out differently without its neighbour: normalise each by itself"
+
+
+class _Draws:
+    """Samples of an audit whose answer is known; remembers which (n, seed) were asked for.
+
+    `columns` of noise, of which the first is moved by `gap` in fakes where the seed is a multiple
+    of `every`; each image comes in `copies`, nearly the same and of one label.
+    """
+
+    def __init__(self, columns: int, gap: float = 0.0, copies: int = 1, every: int = 1):
+        self.columns, self.gap, self.copies, self.every = columns, gap, copies, every
+        self.asked: set[tuple[int, int]] = set()
+
+    def __call__(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Features (n, columns), fake bool (n,), group (n,)."""
+        self.asked.add((int(n), int(seed)))
+        rng = np.random.default_rng([int(n), int(seed)])
+        group = np.arange(n) // self.copies
+        fake = rng.permutation(np.arange(group[-1] + 1) % 2 == 1)[group]
+        features = rng.normal(size=(group[-1] + 1, self.columns))[group]
+        features = features + 0.01 * rng.normal(size=features.shape)
+        features[:, 0] += self.gap * fake * (seed % self.every == 0)
+        return features, fake, group
+
+
+@exercise
+def alarms(f: Callable) -> Iterator[str]:
+    "Of several draws of each size, the share that an audit fails."
+    sizes, seeds = [40, 160], [0, 1, 2, 3]
+    draws = _Draws(5, gap=3.0)
+    got = f(draws, sizes, seeds)
+    if not isinstance(got, dict) or set(got) != set(sizes):
+        yield f"should be a dict with the keys {sizes}, is {got!r}"
+        return
+    missing = {(n, seed) for n in sizes for seed in seeds} - draws.asked
+    if missing:
+        n, seed = min(missing)
+        yield f"draw was never asked for {n} images with seed {seed}: every size needs every seed"
+        return
+    if min(got.values()) < 1:
+        yield f"a shortcut with an AUC of .98 should fail in every draw, yours gives {got}"
+    cases = (
+        (_Draws(5, 3.0, every=2), 160, 0.5, "where two of four draws hold a shortcut your share "
+         "is {:.2f}, should be 0.50: count the draws above the limit, do not average AUCs"),
+        (_Draws(1, 1.1), 600, 0, "a feature with an AUC of .78 fails in a share of {:.2f} of the "
+         "draws: the limit for pixels is .85"),
+        (_Draws(60), 80, 0, "noise alone fails in a share of {:.2f} of the draws: score images "
+         "that the model was not fitted to"),
+        (_Draws(60, copies=8), 400, 0, "noise with relatives fails in a share of {:.2f} of the "
+         "draws: relatives of a scored image were fitted to, so fold by group"),
+    )  # fmt: skip
+    for draws, size, right, said in cases:
+        share = float(f(draws, [size], seeds)[size])
+        if not np.isclose(share, right):
+            yield said.format(share)
+
+
+def _shades(count: int) -> list[Image.Image]:
+    """Noise pictures of 24 px, from dark to bright, no two alike."""
+    noise = np.random.default_rng(0).integers(0, 60, (count, 24, 24, 3))
+    shade = np.linspace(0, 190, count).astype(int)[:, None, None, None]
+    return [Image.fromarray(picture) for picture in (noise + shade).astype(np.uint8)]
+
+
+class _Saving:
+    """A way of saving that leaves a picture as it is or blurs it, and remembers what it saved."""
+
+    def __init__(self, blur: int = 0):
+        self.blur = ImageFilter.BoxBlur(blur)
+        self.saved: list[bytes] = []
+
+    def __call__(self, picture: Image.Image) -> Image.Image:
+        self.saved.append(picture.tobytes())
+        return picture.filter(self.blur)
+
+
+def _brightness(picture: Image.Image) -> list[float]:
+    return [float(np.asarray(picture).mean()) / 255]
+
+
+def _detail(picture: Image.Image) -> list[float]:
+    grey = np.asarray(picture.convert("L"), float) / 255
+    return [np.abs(np.diff(grey)).mean(), np.abs(np.diff(grey, axis=0)).mean()]
+
+
+def _pixels(picture: Image.Image) -> list[float]:
+    return (np.asarray(picture, float)[8:12, 8:12].ravel() / 255 - 0.5).tolist()
+
+
+@exercise
+def telltale(f: Callable) -> Iterator[str]:
+    "AUC with which a measurement tells which of two ways of saving a coin chose for a picture."
+    pictures = _shades(80)
+    tosses, area = [], 0.0
+    for seed in (0, 0, 1):
+        one, other = _Saving(), _Saving()
+        area = float(f(pictures, one, other, _brightness, seed))
+        tosses.append(sorted(other.saved))
+    yield from _design(len(pictures), set(one.saved), set(other.saved))
+    if tosses[0] != tosses[1]:
+        yield "the same seed sends other pictures to the other saving the second time"
+    if tosses[0] == tosses[2]:
+        yield "seed 1 tosses the same coins as seed 0"
+    if not 0.2 < area < 0.8:
+        yield (f"both saved alike, brightness has an AUC of {area:.2f}, should be about one half: "
+               "the halves differ in what they show, so toss a coin for each picture")  # fmt: skip
+    if (area := f(pictures, _Saving(), _Saving(), _pixels, 0)) > 0.8:
+        yield (f"both saved alike, 48 pixels have an AUC of {area:.2f}, should be about one half: "
+               "score pictures that the model was not fitted to")  # fmt: skip
+    if (area := f(pictures, _Saving(), _Saving(blur=1), _detail, 0)) < 0.95:
+        yield (f"one half blurred, fine detail has an AUC of {area:.2f}, should be near 1: "
+               "measure what was saved, with the way of saving as the label")  # fmt: skip
+
+
+def _design(count: int, one: set[bytes], other: set[bytes]) -> Iterator[str]:
+    """What is wrong with which of `count` pictures were saved in one way and in the other."""
+    if one & other:
+        yield (f"{len(one & other)} of {count} pictures were saved both ways: a picture and its "
+               "twin are relatives, so use each once")  # fmt: skip
+    elif len(one | other) < count:
+        yield f"only {len(one | other)} of {count} pictures were saved"
+    elif min(len(one), len(other)) < count / 4:
+        yield f"{len(one)} pictures were saved one way and {len(other)} the other: toss a fair coin"
