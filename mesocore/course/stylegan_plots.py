@@ -1,9 +1,10 @@
 """Experiments with the style-based generator: mixing, truncation, what its upsampling leaves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 from PIL import Image
@@ -111,16 +112,33 @@ def upsampled(noise: Tensor, kind: str) -> Tensor:
     return functional.interpolate(noise, scale_factor=2, mode=kind)
 
 
+def log_powers(images: Iterable[Image.Image]) -> np.ndarray:
+    """Log power in `trivial_features.BINS` rings of N images: `(N, BINS)`."""
+    return np.array([list(trivial_features.spectrum_features(i).values()) for i in images])
+
+
 def mean_spectrum(images: Sequence[np.ndarray]) -> np.ndarray:
     """Mean log power in `trivial_features.BINS` rings of uint8 `(S, S, 3)` or `(S, S)` images."""
-    rows = [list(trivial_features.spectrum_features(Image.fromarray(i)).values()) for i in images]
-    return np.mean(rows, axis=0)
+    return log_powers(Image.fromarray(image) for image in images).mean(axis=0)
 
 
-def spectrum_figure(difference: np.ndarray) -> Figure:
-    """Left, spectra of white noise doubled in three ways; right, generated less photographs.
+def spectrum_gap(fakes: np.ndarray, photographs: np.ndarray) -> pd.DataFrame:
+    """Mean log power of fakes less that of photographs, ring by ring, with its 95 % interval.
 
-    `difference` `(BINS,)`: of two `mean_spectrum`; all in natural log units.
+    Of `log_powers` `(N, BINS)` of unrelated images; columns value, low, high, in natural log
+    units; indexed by the middle of the ring in cycles a pixel.
+    """
+    value = fakes.mean(axis=0) - photographs.mean(axis=0)
+    error = np.sqrt(sum(rows.var(axis=0, ddof=1) / len(rows) for rows in (fakes, photographs)))
+    rings = (np.arange(len(value)) + 0.5) / 2 / len(value)
+    return pd.DataFrame({"value": value, "low": value - 1.96 * error, "high": value + 1.96 * error},
+                        rings)  # fmt: skip
+
+
+def spectrum_figure(gap: pd.DataFrame) -> Figure:
+    """Left, spectra of white noise doubled in three ways; right, a `spectrum_gap` with its band.
+
+    In natural log units.
     """
     fig, (left, right) = plt.subplots(1, 2, figsize=(plots.WIDTH, 3.0))
     frequency = (np.arange(trivial_features.BINS) + 0.5) / 2 / trivial_features.BINS
@@ -132,7 +150,8 @@ def spectrum_figure(difference: np.ndarray) -> Figure:
         left.annotate(name, (frequency[-1], power[-1]), (4, 0), textcoords="offset points",
                       va="center", color=colour, fontsize=9)  # fmt: skip
     left.set(xlabel="cycles a pixel", ylabel="log power", xlim=(0, 0.62))
-    right.plot(frequency, difference, color=plots.FAKE)
+    right.plot(gap.index, gap["value"], color=plots.FAKE)
+    right.fill_between(gap.index, gap["low"], gap["high"], color=plots.FAKE, alpha=0.2, linewidth=0)
     right.axhline(0, color=plots.MUTED, linestyle=":", linewidth=1)
     right.text(0.49, 0, "as in photographs", color=plots.MUTED, fontsize=9, va="bottom", ha="right")
     right.set(xlabel="cycles a pixel", ylabel="generated less photographs (log)", xlim=(0, 0.5))

@@ -155,7 +155,7 @@ class _Draws:
 @exercise
 def alarms(f: Callable) -> Iterator[str]:
     "Of several draws of each size, the share that an audit fails."
-    sizes, seeds = [40, 160], [0, 1, 2, 3]
+    sizes, seeds = [40, 80], [0, 1, 2, 3]
     draws = _Draws(5, gap=3.0)
     got = f(draws, sizes, seeds)
     if not isinstance(got, dict) or set(got) != set(sizes):
@@ -169,13 +169,13 @@ def alarms(f: Callable) -> Iterator[str]:
     if min(got.values()) < 1:
         yield f"a shortcut with an AUC of .98 should fail in every draw, yours gives {got}"
     cases = (
-        (_Draws(5, 3.0, every=2), 160, 0.5, "where two of four draws hold a shortcut your share "
+        (_Draws(5, 3.0, every=2), 80, 0.5, "where two of four draws hold a shortcut your share "
          "is {:.2f}, should be 0.50: count the draws above the limit, do not average AUCs"),
-        (_Draws(1, 1.1), 600, 0, "a feature with an AUC of .78 fails in a share of {:.2f} of the "
+        (_Draws(1, 1.1), 300, 0, "a feature with an AUC of .78 fails in a share of {:.2f} of the "
          "draws: the limit for pixels is .85"),
         (_Draws(60), 80, 0, "noise alone fails in a share of {:.2f} of the draws: score images "
          "that the model was not fitted to"),
-        (_Draws(60, copies=8), 400, 0, "noise with relatives fails in a share of {:.2f} of the "
+        (_Draws(60, copies=8), 240, 0, "noise with relatives fails in a share of {:.2f} of the "
          "draws: relatives of a scored image were fitted to, so fold by group"),
     )  # fmt: skip
     for draws, size, right, said in cases:
@@ -213,7 +213,7 @@ def _detail(picture: Image.Image) -> list[float]:
 
 
 def _pixels(picture: Image.Image) -> list[float]:
-    return (np.asarray(picture, float)[8:12, 8:12].ravel() / 255 - 0.5).tolist()
+    return (np.asarray(picture, float)[8:12, 8:12].ravel() / 32 - 4).tolist()
 
 
 @exercise
