@@ -153,6 +153,7 @@ def spectrum_figure(gap: pd.DataFrame) -> Figure:
     right.plot(gap.index, gap["value"], color=plots.FAKE)
     right.fill_between(gap.index, gap["low"], gap["high"], color=plots.FAKE, alpha=0.2, linewidth=0)
     right.axhline(0, color=plots.MUTED, linestyle=":", linewidth=1)
-    right.text(0.49, 0, "as in photographs", color=plots.MUTED, fontsize=9, va="bottom", ha="right")
+    right.text(0.98, 0.97, "dotted: as in photographs", color=plots.MUTED, fontsize=9, va="top",
+               ha="right", transform=right.transAxes)  # fmt: skip
     right.set(xlabel="cycles a pixel", ylabel="generated less photographs (log)", xlim=(0, 0.5))
     return fig

@@ -30,6 +30,12 @@ def test_a_stage_that_was_not_audited_has_no_column():
     assert list(audit_plots.table(report(after=False)).columns) == ["before matching"]
 
 
+def test_aucs_are_those_of_one_stage_and_scope():
+    assert audit_plots.aucs(report())["together"] == 0.7
+    assert audit_plots.aucs(report(), "before") == {"header": 0.9}
+    assert audit_plots.aucs(report(), scope="edited") == audit_plots.aucs(report(False)) == {}
+
+
 def test_reports_are_found_by_name_and_other_results_are_left(tmp_path):
     (tmp_path / "faces-audit.json").write_text(json.dumps(report()))
     (tmp_path / "faces-meso4.json").write_text("{}")
@@ -48,6 +54,9 @@ def test_the_figure_has_a_panel_a_set_and_a_point_a_number():
 def test_the_history_figure_draws_the_change_in_decibels():
     plain = pd.DataFrame(np.zeros((4, 8)))
     aucs = {name: {"auc": 0.6, "low": 0.5, "high": 0.7} for name in ("none", "halved")}
+    changes = audit_plots.decibels(plain, {"halved": plain - np.log(2)})
+    np.testing.assert_allclose(changes["halved"], -3.0103, atol=1e-4)
+    np.testing.assert_allclose(changes.index[[0, -1]], [1 / 32, 15 / 32])
     figure = audit_plots.history_figure(plain, {"halved": plain - np.log(2)}, aucs)
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), -3.0103, atol=1e-4)
     assert [label.get_text() for label in figure.axes[1].get_yticklabels()] == ["none", "halved"]

@@ -98,6 +98,13 @@ def test_image_grid_takes_both_channel_orders_and_blanks_the_rest():
     assert [ax.get_title() for ax in figure.axes] == ["a", "b", "c", ""]
 
 
+def test_image_grid_puts_a_heading_above_all():
+    figure = plots.image_grid([np.zeros((4, 4))] * 2, ["a", "b"], heading="two of 9 images")
+    assert figure.get_suptitle() == "two of 9 images"
+    assert plots.image_grid([np.zeros((4, 4))]).get_suptitle() == ""
+    plt.close("all")
+
+
 def test_image_grid_refuses_titles_that_do_not_match():
     with pytest.raises(UserError, match="2 images and 1 titles"):
         plots.image_grid([np.zeros((4, 4))] * 2, ["only one"])
