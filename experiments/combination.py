@@ -1,4 +1,4 @@
-"""The published combination: inverted residuals, attention, and a fifth of the weights pruned.
+"""The target's combination: inverted residuals, attention, and a fifth of the weights pruned.
 
 Against Meso-4, trained as long: `attention`, the network before pruning; `pruned`, its runs
 fine-tuned without the smallest 20 % of all weights (global, unstructured); `dense`, the control,

@@ -1,6 +1,6 @@
-"""Mistakes of public code, made on purpose: faulty ports of Meso-4, an empty block, wrong pruning.
+"""Mistakes that anyone makes, made on purpose: faulty ports of Meso-4, an empty block, wrong pruning.
 
-All of them occur in public code, and all of them run. A port takes a `Meso4` and returns a
+All of them run without a complaint. A port takes a `Meso4` and returns a
 changed copy in eval mode; the weights are those of the original, so what differs between the
 answers is the mistake alone.
 """
@@ -97,8 +97,8 @@ def refresh_norms(model: Meso4, images: Tensor, momentum: float, batch: int = 32
 
 
 class EmptySqueeze(Attention):
-    """Squeeze-and-excitation as it was published with the system that this course re-implements:
-    the width of its bottleneck is `channels // 16`."""
+    """Squeeze-and-excitation with the paper's reduction of 16, which is for networks of hundreds of
+    channels: the width of its bottleneck is `channels // 16`."""
 
     def __init__(self, channels: int):
         super().__init__()
