@@ -111,10 +111,10 @@ class EmptySqueeze(Attention):
         return torch.sigmoid(self.excite(hidden))[:, :, None, None]
 
 
-def published_pruning(
+def faulty_pruning(
     model: nn.Module, batches: list[tuple[Tensor, Tensor]], amount: float
 ) -> nn.Module:
-    """How public code prunes "globally" and "fine-tunes". It has three bugs; do not use it."""
+    """Meant to prune "globally" and to fine-tune. It has three common bugs; do not use it."""
     optimiser = torch.optim.Adam(copy.deepcopy(model).parameters(), 1e-2)
     for layer in pruning.in_scope(model).values():
         prune.l1_unstructured(layer, "weight", amount=amount)

@@ -1,4 +1,7 @@
-"""The exercises of chapter 5: one threshold, three published bugs, and a ticket of the lottery."""
+"""The exercises of chapter 5: one threshold, three bugs, a ticket of the lottery, a share to keep.
+
+The last two experiment on `Lab`, a small problem.
+"""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -8,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn.utils import prune as torch_prune
 
 from mesocore.course.checks.exercise import exercise
+from mesocore.course.checks.pruning_lab import Lab, PlannedLab, Run, WatchedLab, masks_of, same
 from mesocore.nets import pruning
 
+__all__ = ["Lab"]  # for readers, beside the checks
 AMOUNT = 0.4
 
 
@@ -76,7 +81,7 @@ def _holds(optimiser: torch.optim.Optimizer, model: nn.Module) -> bool:
 
 @exercise
 def prune_and_tune(f: Callable) -> Iterator[str]:
-    "The published function without its three bugs."
+    "The faulty function without its three bugs."
     start = small_model()
     masked = small_model()
     pruning.apply_masks(masked, AMOUNT)
@@ -118,3 +123,77 @@ def rewind(f: Callable) -> Iterator[str]:
             yield f"{name}: the weights under the mask are not those of the beginning"
         elif not torch.equal(layer.bias, initial[f"{name}.bias"]):
             yield f"{name}: the bias is not that of the beginning"
+
+
+@exercise
+def tickets(f: Callable) -> Iterator[str]:
+    "Winning tickets against random ones of the same size, trained, over seeds."
+    lab, amount, seeds = WatchedLab(100, 15), 0.9, [3, 5]
+    found = f(lab, amount, seeds)
+    kinds = ("winning", "random")
+    if not isinstance(found, dict) or [len(found.get(kind, ())) for kind in kinds] != [2, 2]:
+        yield 'the answer is {"winning": [...], "random": [...]}, a score for each seed in each'
+        return
+    masked = [run for run in lab.runs if run.masks]
+    shares = [float(1 - torch.cat([m.flatten() for m in run.masks.values()]).mean())
+              for run in masked]  # fmt: skip
+    if not masked:
+        yield "no network was trained under masks"
+    elif any(abs(share - amount) > 0.02 for share in shares):
+        yield f"a ticket was trained with {max(shares, key=lambda s: abs(s - amount)):.0%} " \
+            f"of the weights masked, should be {amount:.0%}"  # fmt: skip
+    elif any(run.seed is None for run in masked):
+        yield "a ticket starts from other weights than the initial ones: that is fine-tuning"
+    else:
+        yield from _both_tickets(lab, masked, found, amount, seeds)
+
+
+def _both_tickets(
+    lab: WatchedLab, masked: list[Run], found: dict, amount: float, seeds: list[int]
+) -> Iterator[str]:
+    """What is wrong with the two kinds of tickets, all trained from initial weights."""
+    chance = []
+    for place, seed in enumerate(seeds):
+        dense = [run for run in lab.runs if not run.masks and run.seed == seed]
+        if not dense:
+            yield f"seed {seed}: the whole network was not trained from its initial weights"
+            return
+        best = masks_of(dense[0].trained, amount)
+        own = [run for run in masked if run.seed == seed]
+        winning = [run for run in own if same(run.masks, best)]
+        others = [run for run in own if not same(run.masks, best)]
+        if not winning:
+            yield f"seed {seed}: no ticket lacks the smallest weights of the trained network"
+            return
+        if not others:
+            yield f"seed {seed}: no ticket with random masks was trained"
+            return
+        chance.append(others[0])
+        for kind, run in (("winning", winning[0]), ("random", others[0])):
+            said = float(found[kind][place])
+            if abs(said - lab.score(run.trained, "val")) > 1e-6:
+                test = abs(said - lab.score(run.trained, "test")) < 1e-6
+                yield f"{kind}, seed {seed}: " + (
+                    "that is the score on test, which is for the last reading" if test
+                    else "that is not the trained ticket's score on val")  # fmt: skip
+    if same(chance[0].masks, chance[1].masks):
+        yield "every seed has the same random masks, so chance was asked only once"
+
+
+@exercise
+def highest_share(f: Callable) -> Iterator[str]:
+    "How far to prune, chosen on val against a control, and what it costs on test."
+    lab = PlannedLab()
+    share, cost = f(lab, [0.2, 0.5, 0.8, 0.9], [1, 2], 0.01)
+    if lab.unmasked:
+        yield "the masks have to stay on while the network is fine-tuned"
+    elif lab.wrong_masks:
+        yield "other weights are zero than the smallest of the whole network"
+    elif share not in PlannedLab.SAID:
+        yield f"{share} on these scores, should be one of the shares, or 0.0 where none will do"
+    elif share != 0.5:
+        yield f"{share} on these scores, should be 0.5: {PlannedLab.SAID[share]}"
+    elif lab.read_test - {0.0, 0.5}:
+        yield "the test split was read for shares that were not chosen: read it once, at the end"
+    elif abs(cost + 0.02) > 1e-6:
+        yield f"{cost:+.3f} on test, should be -0.020: the mean over seeds of pruned minus control"
