@@ -70,16 +70,17 @@ def tickets(lab, amount, seeds, masks_of=None, random="random", **more):
     }
 
 
-def fine_tuned_tickets(lab, amount, seeds):
-    def one(seed, method):
-        model = lab.make(seed)
-        lab.train(model)
-        pruning.apply_masks(model, amount, method, seed)
-        lab.train(model)
-        return lab.score(model, "val")
+def fine_tuned(lab, seed, amount, method="global"):
+    model = lab.make(seed)
+    lab.train(model)
+    pruning.apply_masks(model, amount, method, seed)
+    lab.train(model)
+    return lab.score(model, "val")
 
+
+def fine_tuned_tickets(lab, amount, seeds):
     return {
-        kind: [one(seed, method) for seed in seeds]
+        kind: [fine_tuned(lab, seed, amount, method) for seed in seeds]
         for kind, method in (("winning", "global"), ("random", "random"))
     }
 
@@ -189,3 +190,5 @@ def test_what_the_solutions_say_of_the_small_problem():
     share, cost = highest_share(lab, [0.9, 0.95], range(4), 0.01)
     assert share == 0.9
     assert cost == pytest.approx(-0.016, abs=0.005)
+    gains = [fine_tuned(lab, seed, 0.5) - fine_tuned(lab, seed, 0.0) for seed in range(4)]
+    assert np.mean(gains) == pytest.approx(0.03, abs=0.01)

@@ -52,6 +52,11 @@ def test_a_random_fifth_costs_more_than_the_smallest_fifth(model):
     assert found["random-0.2"]["against"]["high"] < found["global-0.2"]["against"]["low"]
 
 
+@pytest.mark.parametrize(("model", "high"), [("meso4", 0.0003), ("meso4+inverted", 0.0)])
+def test_the_intervals_to_the_control_end_where_section_7_says(model, high):
+    assert round(rows(model)["global-0.2"]["against"]["high"], 4) == high
+
+
 def test_without_a_mask_the_epochs_gain_as_much():
     assert rows("meso4")["before"]["against"]["high"] < 0
 
@@ -179,6 +184,8 @@ def test_the_lead_was_there_before_and_outside_it_cannot_be_told_from_zero(place
     assert (
         places["own"]["pruned"]["against"]["value"] < places["own"]["attention"]["against"]["value"]
     )
+    lead = places["own"]["pruned"]["against"]
+    assert [round(lead[key], 4) for key in ("value", "low", "high")] == [0.0014, -0.0002, 0.0032]
     for name in ("attention", "dense", "pruned"):
         against = places["outside"][name]["against"]
         assert against["low"] < 0 < against["high"]
