@@ -2,16 +2,19 @@
 
 from mesocore._lazy import exports
 
-__all__ = ["FAULTY_PORTS", "Chapter", "compare_with_original", "course_config"]
+__all__ = ["FAULTY_PORTS", "Chapter", "Folded", "compare_with_original", "course_config"]
 
 __getattr__, __dir__ = exports(
     __name__,
     ("checks", "diagrams", *(f"checks.checks_{number:02}" for number in range(1, 8))),
+    ablation_plots=[],
     audit_plots=[],
     chapter=["Chapter", "course_config"],
     flawed_sets=[],
+    folded=["Folded"],
     mistakes=["FAULTY_PORTS"],
     parity=["compare_with_original"],
+    planted=[],
     plots=[],
     predictions=[],
     roc_widget=[],

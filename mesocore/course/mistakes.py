@@ -97,8 +97,8 @@ def refresh_norms(model: Meso4, images: Tensor, momentum: float, batch: int = 32
 
 
 class EmptySqueeze(Attention):
-    """Squeeze-and-excitation with the paper's reduction of 16, which is for networks of hundreds of
-    channels: the width of its bottleneck is `channels // 16`."""
+    """Squeeze-and-excitation with a reduction of 16 wherever it stands: in front of fewer than 16
+    channels its bottleneck, `channels // 16` wide, is empty."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -107,7 +107,7 @@ class EmptySqueeze(Attention):
 
     def gate(self, x: Tensor) -> Tensor:
         """`(N, C, 1, 1)`."""
-        hidden = functional.relu(self.squeeze(x.mean((2, 3))))  # (N, 0) for fewer than 16 channels
+        hidden = functional.relu(self.squeeze(x.mean((2, 3))))  # (N, 0) below 16 channels
         return torch.sigmoid(self.excite(hidden))[:, :, None, None]
 
 
