@@ -64,8 +64,9 @@ def forest(ax: Axes, rows: Mapping[str, dict | None]) -> Axes:
 def slopes(ax: Axes, lines: Mapping[str, tuple[float, float]], ticks: tuple[str, str]) -> Axes:
     """A line for each entry, from its first value on the left to its second on the right.
 
-    `lines`: label -> two values on one scale, such as accuracies in 0..1, at most five; labels stand at the right
-    end, moved apart where values are close. `ticks`: what is on the left and on the right.
+    `lines`: label -> two values on one scale, such as accuracies in 0..1, of at most five entries;
+    labels stand at the right end, moved apart where values are close. `ticks`: what is on the left
+    and on the right.
     """
     ends = [pair[1] for pair in lines.values()]
     low, high = (f(v for pair in lines.values() for v in pair) for f in (min, max))
