@@ -61,16 +61,18 @@ def forest(ax: Axes, rows: Mapping[str, dict | None]) -> Axes:
     return ax
 
 
-def slopes(ax: Axes, lines: Mapping[str, tuple[float, float]], ticks: tuple[str, str]) -> Axes:
+def slopes(
+    ax: Axes, lines: Mapping[str, Sequence[float]], ticks: tuple[str, str], gap: float
+) -> Axes:
     """A line for each entry, from its first value on the left to its second on the right.
 
     `lines`: label -> two values on one scale, such as accuracies in 0..1, of at most five entries;
     labels stand at the right end, moved apart where values are close. `ticks`: what is on the left
-    and on the right.
+    and on the right. `gap`: between labels, on that
+    scale.
     """
     ends = [pair[1] for pair in lines.values()]
-    low, high = (f(v for pair in lines.values() for v in pair) for f in (min, max))
-    places = apart(ends, 0.07 * (high - low))
+    places = apart(ends, gap)
     for index, ((label, pair), place) in enumerate(zip(lines.items(), places, strict=True)):
         look = {"color": PALETTE[index + 2], "linestyle": LINES[index]}  # blue is real, red fake
         ax.plot([0, 1], pair, marker="o", markersize=4, **look)

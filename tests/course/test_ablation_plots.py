@@ -42,7 +42,7 @@ def test_a_forest_has_a_line_for_each_row_and_marks_none_where_nothing_was_kept(
 
 
 def test_slopes_join_the_values_and_label_their_right_ends(ax):
-    ablation_plots.slopes(ax, {"a": (0.8, 0.9), "b": (0.7, 0.91)}, ("short", "long"))
+    ablation_plots.slopes(ax, {"a": (0.8, 0.9), "b": (0.7, 0.91)}, ("short", "long"), 0.01)
     assert [list(line.get_ydata()) for line in ax.lines] == [[0.8, 0.9], [0.7, 0.91]]
     assert [text.get_text() for text in ax.texts] == ["a 0.900", "b 0.910"]
 
