@@ -77,8 +77,8 @@ def trained(row: str, job: Job, seed: int) -> Path:
 def check(committed: Path, settings: TrainConfig, job: Job) -> None:
     """Raises `UserError` if a committed run has other settings or was trained on other images."""
     about = TrainConfig.defaults() | load_detector(committed).description["config"]
-    wanted = asdict(settings) | {"manifest_sha256": job.data.manifest_sha256}
-    if other := [k for k, v in wanted.items() if k != "data" and about[k] != v]:
+    other = [k for k, v in asdict(settings).items() if k != "data" and about[k] != v]
+    if other := other + ["images"] * (not job.data.learnt_by(about)):
         raise UserError(
             f"{committed} was trained with other {', '.join(other)}; delete it to train anew"
         )
@@ -102,10 +102,11 @@ def taken_over(job: Job) -> dict:
     rows = recorded(job)
     found = {}
     for row in set(rows) & set(TOO_LARGE):
-        wanted = asdict(config(row, job, SEEDS[0]))
-        wanted |= {"manifest_sha256": job.data.manifest_sha256, "data": job.data.name}
-        same = all(rows[row]["model"].get(key, value) == value for key, value in wanted.items())
-        if same and not runner.folder_of(f"ablation/{job.title}/{row}-0").exists():
+        wanted = asdict(config(row, job, SEEDS[0])) | {"data": job.data.name}
+        about = rows[row]["model"]
+        same = all(about.get(key, value) == value for key, value in wanted.items())
+        here = runner.folder_of(f"ablation/{job.title}/{row}-0").exists()
+        if same and job.data.learnt_by(about) and not here:
             found[row] = rows[row]
     return found
 

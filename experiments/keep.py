@@ -3,8 +3,8 @@
 Each SET/ROW-SEED, a folder in runs/ablation, becomes one in results/runs: the weights of its best
 epoch, its history and its description, without paths of this machine. So does
 combination/SET/ROW-SEED, a folder in runs/combination, as results/runs/SET/combination-ROW-SEED,
-and recommended/SET/ROW-SEED and leave-one-out/SET/ROW-SEED as results/runs/SET/ROW-SEED. The run of
-a chapter, NN-NAME, becomes results/runs/synthfaces/NN-NAME, which chapters load (`Chapter.trained`).
+and recommended/SET/ROW-SEED and leave-one-out/SET/ROW-SEED as results/runs/SET/ROW-SEED. The run
+of a chapter, NN-NAME, becomes results/runs/synthfaces/NN-NAME, which chapters load.
 
 `ship` puts one of these into the package instead, as mesocore/detectors/NAME, and exports it.
 """

@@ -105,9 +105,9 @@ def trained(row: str, job: Job, seed: int) -> Path:
     kept = runtime.project_root() / "results/runs" / job.data.name / f"{row}-{seed}"
     if kept.exists():
         about = load_detector(kept).description["config"]
-        manifest = AssembledSet(settings.data).manifest_sha256
-        wanted = asdict(settings) | {"manifest_sha256": manifest}
-        if all(about.get(key) == wanted[key] for key in wanted.keys() - {"data", "teacher"}):
+        wanted = asdict(settings)
+        same = all(about.get(key) == wanted[key] for key in wanted.keys() - {"data", "teacher"})
+        if same and AssembledSet(settings.data).learnt_by(about):
             return kept
     return runner.trained(settings, f"{name_of(row, job)}-{seed}")
 

@@ -37,7 +37,7 @@ def trained(row: str, job: Job, seed: int) -> Path:
     for found in (shipped.FOLDER / row, kept):
         about = load_detector(found).description["config"] if found.exists() else {}
         # of this very set and seed: another of its name may hold its training images in test
-        if (about.get("manifest_sha256"), about.get("seed")) == (job.data.manifest_sha256, seed):
+        if job.data.learnt_by(about) and about.get("seed") == seed:
             return found
     name = f"recommended/{job.data.name}/{row}-{seed}"
     if row in FINE_TUNED:

@@ -206,5 +206,4 @@ def loaded(runs: Runs, data: AssembledSet, ensembles: bool = True) -> dict[str, 
 
 def split_for(data: AssembledSet, detector: Detector) -> str:
     """What of a set is measured on: "test" of the one that it was trained on, else "all"."""
-    own = detector.description["config"]["manifest_sha256"]
-    return "test" if data.manifest_sha256 == own else "all"
+    return "test" if data.learnt_by(detector.description["config"]) else "all"

@@ -1,4 +1,4 @@
-"""Mistakes that anyone makes, made on purpose: faulty ports of Meso-4, an empty block, wrong pruning.
+"""Mistakes that anyone makes, on purpose: faulty ports of Meso-4, an empty block, wrong pruning.
 
 All of them run without a complaint. A port takes a `Meso4` and returns a
 changed copy in eval mode; the weights are those of the original, so what differs between the

@@ -12,7 +12,7 @@ Names are text whatever they look like: a source folder called `NA` or `007` is 
 """
 
 import functools
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from mesocore.core.images import BadImage, Preparation, open_rgb, prepare
 from mesocore.core.schemas import PLACE, read_json, read_table
 from mesocore.data import schemas
 from mesocore.data.cache_folder import cache_folder
+from mesocore.data.earlier_manifests import same_set
 from mesocore.data.schemas import LABELS, SPLITS
 
 GENERATED = "generated"  # the `edit` of a fake that is nobody's photograph
@@ -100,6 +101,10 @@ class AssembledSet:
     def manifest_sha256(self) -> str:
         """SHA-256 of the manifest as it is now: what a model was trained or measured on."""
         return sha256_file(self.folder / "manifest.csv")
+
+    def learnt_by(self, config: Mapping) -> bool:
+        """True if a run of these settings was trained on this very set, by its manifest's hash."""
+        return same_set(config.get("manifest_sha256"), self.manifest_sha256)
 
     def rows(self, split: str = "all") -> pd.DataFrame:
         """The manifest's rows of one split (`train`, `val`, `test`) or of `all`: `MANIFEST`.

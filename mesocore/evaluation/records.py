@@ -51,9 +51,7 @@ def evaluate(
     swept = elsewhere or own
     faces = swept.faces(detectors[0].size) if degraded else None  # before the work: it may refuse
     found = _found(detectors, own)
-    trained_there = own.set is not None and (
-        about["config"].get("manifest_sha256") == own.set.manifest_sha256
-    )
+    trained_there = own.set is not None and own.set.learnt_by(about["config"])
     record = {
         "model": about["config"],
         "data": own.about(),

@@ -37,7 +37,7 @@ def ensemble(members: Sequence[Detector], data: str | Path) -> Detector:
         raise UserError("an ensemble takes two runs or more; name runs that differ in their seed")
     folder, about = tiers.resolve(data), records.one_model(members)
     config, preparation = about["config"], members[0].preparation
-    if config.get("manifest_sha256") != AssembledSet(folder).manifest_sha256:
+    if not AssembledSet(folder).learnt_by(config):
         raise UserError(f"the runs were not trained on {data}; name the set that they learnt from")
     model = Ensemble([member.model for member in members]).eval()
     left_out = (config.get("leave_out") or "").split("+")
