@@ -17,6 +17,7 @@ from experiments import (
 )
 from experiments import comparisons as tables
 from experiments.measure import (
+    bands,
     errors,
     evidence,
     face_finder,
@@ -54,6 +55,7 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         combination.COMBINATION,
         recommended.RECOMMENDED,
         robustness.ROBUSTNESS,
+        bands.BANDS,
         errors.ERRORS,
         evidence.EVIDENCE,
         face_finder.FACE_FINDER,

@@ -39,6 +39,9 @@ COMMANDS = {  # path below results/ -> command
     "real/openforensics-audit.json": "mesocore audit data/openforensics "
     "--json results/real/openforensics-audit.json",
     "real/openforensics-augmentation.json": "python -m experiments augmentation data/openforensics",
+    "real/openforensics-bands.json": "python -m experiments bands "
+    "results/runs/openforensics/meso4-0 results/runs/openforensics/meso4-1 "
+    "results/runs/openforensics/meso4-2 data/openforensics-validation",
     "real/openforensics-ensemble.json": "mesocore evaluate "
     "results/runs/openforensics-24-epochs/ensemble --data data/openforensics "
     "--outside data/openforensics-validation --robustness "

@@ -27,6 +27,7 @@ REAL, FAKE = "#0072B2", "#D55E00"
 PALETTE = (REAL, FAKE, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)))
 SWEEP_METRICS = {"roc_auc": "ROC AUC", "balanced_accuracy": "balanced accuracy at the threshold"}
+BELOW = "#7B3294"  # worse than chance, on a scale that is white at chance
 MUTED = "#767676"  # the lightest grey that keeps a contrast of 4.5 : 1 on white
 WIDTH = 6.3  # inches between the margins of an A4 page: 9 pt stays 9 pt in print
 DPI = 150
@@ -279,16 +280,20 @@ def sweeps(record: dict) -> Figure:
 def matrix(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """ROC AUC by training set (rows) and test set (columns), each number in its cell.
 
-    The scale runs from .5 (white) to 1 (blue); below chance is as white as chance.
+    The scale is white at .5, which is chance: green above, purple below, as dark at 0 as at 1.
+    Not blue and vermilion, which are real and fake. Long names are broken at their hyphens.
     """
     ax = ax or plt.subplots(figsize=(1.6 + 1.3 * len(table.columns), 1.1 + 0.55 * len(table)))[1]
-    colours = plt.matplotlib.colors.LinearSegmentedColormap.from_list("b", ["white", REAL])
-    ax.imshow(table.to_numpy(float), cmap=colours, vmin=0.5, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(table.to_numpy(float)):
-        ink = "white" if value > 0.8 else "black"
+    colours = mpl.colors.LinearSegmentedColormap.from_list("chance", (BELOW, "white", PALETTE[2]))
+    values = table.to_numpy(float)
+    shown = ax.imshow(values, cmap=colours, vmin=0, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        ink = "white" if abs(value - 0.5) > 0.4 else "black"
         ax.text(column, row, f"{value:.3f}", ha="center", va="center", color=ink)
-    ax.set_xticks(range(len(table.columns)), table.columns)
+    ax.set_xticks(range(len(table.columns)), [str(n).replace("-", "-\n") for n in table.columns])
     ax.set_yticks(range(len(table)), table.index)
     ax.set(xlabel="tested on", ylabel="trained on")
     ax.grid(False)
+    bar = ax.figure.colorbar(shown, ax=ax, ticks=[0, 0.5, 1])
+    bar.ax.set_yticklabels(["0, turned round", "0.5, chance", "1, perfect"], fontsize=8)
     return ax

@@ -43,3 +43,10 @@ def test_a_matrix_writes_every_number():
     ax = plots.matrix(table)
     assert [text.get_text() for text in ax.texts] == ["0.990", "0.500", "0.450", "0.800"]
     assert ax.texts[0].get_color() == "white" and ax.texts[2].get_color() == "black"
+
+
+def test_a_matrix_is_white_at_chance_and_shows_what_lies_below_it():
+    image = plots.matrix(pd.DataFrame([[0.369, 0.5, 0.631]])).images[0]
+    below, chance, above = image.cmap(image.norm(image.get_array()[0]))
+    assert np.allclose(chance, 1, atol=0.01)
+    assert below.min() < 0.95 and above.min() < 0.95 and not np.allclose(below, above, atol=0.02)

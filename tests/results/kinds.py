@@ -305,6 +305,40 @@ class Sweep(Strict):
     levels: list[Loose]
 
 
+class Level(Strict):
+    """`robustness.level_metrics`, and ROC AUC over pairs whose faces are alike in size."""
+
+    roc_auc: Interval
+    balanced_accuracy: Interval
+    called_fake: dict[Literal["real", "fake"], Share]
+    alike: Interval
+
+
+class Band(Strict):
+    """One band of waves, from and below so many pixels, taken out and alone."""
+
+    band: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    contrast: Share
+    without: Level
+    alone: Level
+
+
+class Bands(Record):
+    """What scales a model needs, and what size alone says of the label (`alike`: of like size)."""
+
+    model: Config
+    data: Data
+    seeds: Seeds
+    weights_sha256: list[Sha256]
+    images: Count
+    without_a_face: Count
+    pairs: Count
+    alike: Positive
+    size_alone: dict[Literal["all", "alike"], Share]
+    untouched: Level
+    bands: list[Band]
+
+
 class Robustness(Record):
     model: Config
     data: Data
@@ -518,6 +552,7 @@ KINDS = (
     ("real/*-transfer.json", Comparison),
     ("real/*-audit.json", Audit),
     ("real/*-augmentation.json", Augmentation),
+    ("real/*-bands.json", Bands),
     ("real/*-ensemble.json", Evaluation),
     ("real/*-framing.json", Framing),
     ("real/*-gap.json", Gap),
