@@ -34,6 +34,37 @@ def test_edited_faces_are_nearly_lost_without_the_finest_octave(own):
     assert first["without"] < untouched - 0.08
 
 
+def test_no_other_octave_and_no_mesoscopic_band_is_missed_as_much(own):
+    without = {row["band"]: row["without"] for row in own["scales"] if row["kind"] == "edited"}
+    finest = without.pop("2-4 px")
+    assert all(finest < auc - 0.03 for auc in without.values())
+    alone = [row["alone"] for row in own["scales"] if row["kind"] == "edited"]
+    assert alone[0] == max(alone)
+    assert own["scales"][0]["contrast"] < 0.015
+    wide = [row for row in own["scales"] if row["band"] == "4-32 px" and row["kind"] == "edited"]
+    assert all(abs(row["alone"] - 0.5) < 0.05 and 0.15 < row["contrast"] < 0.25 for row in wide)
+
+
+def test_on_real_faces_the_mesoscopic_band_is_needed_and_suffices():
+    found = committed("real/openforensics-bands")
+    *octaves, meso = found["bands"]
+    finest, longest = octaves[0], octaves[-1]
+
+    def rounded(levels):
+        return [round(levels[key]["value"], 3) for key in ("roc_auc", "alike")]
+
+    assert (found["images"], meso["band"], finest["band"]) == (800, [4, 64], [2, 4])
+    assert rounded(found["untouched"]) == [0.950, 0.896]
+    assert rounded(meso["alone"]) == [0.926, 0.868]
+    assert rounded(meso["without"]) == [0.758, 0.577]
+    assert rounded(longest["alone"]) == [0.741, 0.547]
+    assert (
+        finest["without"]["roc_auc"]["value"] > 0.94 and finest["alone"]["roc_auc"]["high"] < 0.56
+    )
+    assert min(row["without"]["roc_auc"]["value"] for row in octaves) > 0.92
+    assert {k: round(v, 2) for k, v in found["size_alone"].items()} == {"all": 0.90, "alike": 0.56}
+
+
 def test_the_maps_depend_on_the_weights_and_do_not_show_the_edit(own):
     assert own["gradcam"]["against_chance"]["gain"]["low"] <= 0
     survives = own["gradcam"]["sanity"]
