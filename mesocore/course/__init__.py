@@ -6,7 +6,7 @@ __all__ = ["FAULTY_PORTS", "Chapter", "Folded", "compare_with_original", "course
 
 __getattr__, __dir__ = exports(
     __name__,
-    ("checks", "diagrams", *(f"checks.checks_{number:02}" for number in range(1, 8))),
+    ("checks", "diagrams", "project", *(f"checks.checks_{number:02}" for number in range(1, 8))),
     ablation_plots=[],
     audit_plots=[],
     chapter=["Chapter", "course_config"],

@@ -194,6 +194,12 @@ class Chapter7(Record):
     kinds: dict[str, dict[str, Share]]
 
 
+class Chapter8(Record):
+    case: dict[Literal["seed", "pairs", "copied", "test", "right", "right_without"], Count]
+    mark: dict[Literal["points", "total", "missed"], Count]
+    alarms: dict[Literal["real", "fake", "unsure", "nothing"], Count]
+
+
 class Row(Strict):
     """One row of a comparison: a recipe trained with each seed."""
 
@@ -574,6 +580,7 @@ KINDS = (
     ("synthfaces/05.json", Comparison),
     ("synthfaces/06.json", Chapter6),
     ("synthfaces/07.json", Chapter7),
+    ("synthfaces/08.json", Chapter8),
     ("synthfaces/ablation.json", Comparison),
     ("synthfaces/build.json", Build),
     ("synthfaces/dropout.json", Dropout),

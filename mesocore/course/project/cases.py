@@ -1,10 +1,10 @@
 """A case: a set, a detector and the paper about them, in a folder.
 
-    README.md     the paper, one page
-    claims.json   the numbers of that page
-    case.json     the seed
-    set/          the assembled set
-    detector/     the run folder, for `nets.load_detector`
+README.md     the paper, one page
+claims.json   the numbers of that page
+case.json     the seed
+set/          the assembled set
+detector/     the run folder, for `nets.load_detector`
 """
 
 import json

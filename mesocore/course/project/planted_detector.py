@@ -184,12 +184,14 @@ def _about(row: dict, fitted: dict) -> dict:
 
 def _flattering(labels: np.ndarray, probability: np.ndarray, honest: float) -> dict:
     """The threshold with the most right answers on the test split, of those that are not the honest
-    one; of several the one that is furthest from it."""
+    one; of several the one that is nearest to it."""
     scores = np.unique(np.append(probability, (0.0, 1.0)))
     cuts = (scores[1:] + scores[:-1]) / 2
     cuts = cuts[np.abs(cuts - honest) > LEAST_APART]
     right = ((probability[None] >= cuts[:, None]) == labels).sum(1)
     best = cuts[right == right.max()]
-    threshold = float(best[np.argmax(np.abs(best - honest))])
-    return {"threshold": threshold,
-            "band": {"real_below": threshold, "fake_from": threshold, "risk": metrics.RISK}}
+    threshold = float(best[np.argmin(np.abs(best - honest))])
+    return {
+        "threshold": threshold,
+        "band": {"real_below": threshold, "fake_from": threshold, "risk": metrics.RISK},
+    }
