@@ -329,7 +329,7 @@ def test_intervals_of_alarms_are_wilsons_or_exact():
 
 def test_the_card_of_photographs_says_what_is_not_answered():
     text = photographs.card("ours", photographs.Alarms(real=8, fake=2), ["me", "", "", ""])
-    assert "20.0%" in text and "not answered" in text and "says little" in text
+    assert "20.0%" in text and "not answered" in text and "10 judged pictures say little" in text
     with pytest.raises(UserError, match="1 answers to 4"):
         photographs.card("ours", photographs.Alarms(), ["me"])
     assert np.isclose(photographs.Alarms(real=8, fake=2).share, 0.2)

@@ -95,7 +95,7 @@ def card(name: str, alarms: Alarms, about: Sequence[str], method: Method = "wils
     lines += ["", f"Called fake, of those judged: {share}, 95 % interval {low:.1%} to {high:.1%} "
               f"({METHODS[method]}).", ""]  # fmt: skip
     if alarms.judged < FEW:
-        lines += [f"With {alarms.judged} pictures this says little: ask about {FEW} or more.", ""]
+        lines += [f"{alarms.judged} judged pictures say little; ask about {FEW} or more.", ""]
     lines += [f"- {question[0].upper()}{question[1:]}: {answer or 'not answered'}"
               for question, answer in zip(_ASKED, about, strict=True)]  # fmt: skip
     lines += ["", "It holds for pictures like these, from this camera and this channel, and says "
