@@ -4,6 +4,7 @@ It reads the files of the case, as a reader does. Only what is known of the seed
 are) comes from elsewhere, and it is not used here.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
@@ -65,6 +66,7 @@ def leak(case: Case) -> float:
     return float(table["group"][table["split"] == "test"].isin(known).sum())
 
 
+@functools.lru_cache(maxsize=16)  # a case is read once
 def copies(case: Case) -> float:
     """Pairs of near-duplicates across splits, as the audit finds them."""
     found = leakage.check(case.set.folder, case.set.rows()).findings
@@ -131,6 +133,7 @@ def threshold(case: Case) -> float:
     return metrics.fit_threshold(labels, probability)
 
 
+@functools.lru_cache(maxsize=16)  # a case is read once
 def verdict(case: Case) -> float:
     """ROC AUC of the scores as they are, on the training split, where they are surest."""
     split = load(case.set, "train", pictures.SIZE)
@@ -185,6 +188,7 @@ def clean(case: Case) -> np.ndarray:
     return (test["group"].map(sound) & ~test["path"].isin(copied)).to_numpy(bool)
 
 
+@functools.lru_cache(maxsize=16)  # a case is read once
 def worth(case: Case) -> Worth:
     """The detector with its output read rightly and the threshold from validation."""
     limit = threshold(case)
