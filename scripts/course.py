@@ -13,6 +13,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -94,13 +95,31 @@ def run_in_place(source: Path) -> None:
 def run_all_in_place(wanted: list[Path]) -> list[str]:
     """`run_in_place` for each of them; returns the errors, one line each."""
     errors = []
-    for number, source in enumerate(wanted, start=1):
-        print(f"[{number}/{len(wanted)}] {source.stem} ...", flush=True)
+    for source in announced(wanted):
         try:
             run_in_place(source)
         except ChapterError as error:
             errors.append(str(error))
     return errors
+
+
+def announced(wanted: list[Path]) -> Iterator[Path]:
+    """The chapters one by one, each with its number, its time, and what is left of the whole.
+
+    What is left is by the minutes that the chapters state, times how this machine has kept to them.
+    """
+    stated = {source.stem: pages.describe(source).minutes(fast()) for source in wanted}
+    took, due = 0.0, 0.0
+    for number, source in enumerate(wanted, start=1):
+        pace = took / due if due else 1.0
+        rest = sum(stated[later.stem] for later in wanted[number - 1 :]) * pace
+        left = f", about {rest:.0f} min left" if rest >= 1 else ""
+        print(f"[{number}/{len(wanted)}] {source.stem}{left} ...", flush=True)
+        start = time.monotonic()
+        yield source
+        minutes = (time.monotonic() - start) / 60
+        took, due = took + minutes, due + stated[source.stem]
+        print(f"      done in {minutes:.1f} min", flush=True)
 
 
 def shrink_pictures(notebook: nbformat.NotebookNode) -> None:
@@ -130,24 +149,27 @@ def _died(source: Path) -> ChapterError:
 
 
 def build(wanted: list[Path], chapters: list[Path], out: Path) -> list[str]:
-    """Runs `wanted`, writes their pages and the contents; returns the errors, one line each."""
+    """Runs `wanted`, writes their pages and the contents; returns the errors, one line each.
+
+    The contents are there from the start and grow: a reader need not wait for the last chapter.
+    """
     described = [pages.describe(path) for path in chapters]
-    errors = {}
-    for number, source in enumerate(wanted, start=1):
-        print(f"[{number}/{len(wanted)}] {source.stem} ...", flush=True)
-        start = time.monotonic()
+    errors: dict[str, str] = {}
+    out.mkdir(parents=True, exist_ok=True)
+    for source in wanted:
         (out / source.name).unlink(missing_ok=True)
+    _contents(described, errors, out)
+    print(f"Pages appear in {out / 'index.html'} as they are done")
+    for source in announced(wanted):
         try:
             run_chapter(source, out)
         except ChapterError as error:
             errors[source.stem] = str(error)
-        else:
-            print(f"      done in {(time.monotonic() - start) / 60:.1f} min", flush=True)
         try:
             _write_page(out / source.name, described, source.parent)
         except ValueError as error:
             errors.setdefault(source.stem, f"{source.stem} cannot be shown: {error}")
-    _contents(described, errors, out)
+        _contents(described, errors, out)
     return list(errors.values())
 
 

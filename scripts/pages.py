@@ -34,6 +34,11 @@ class Chapter(NamedTuple):
     question: str
     time: str
 
+    def minutes(self, short: bool) -> float:
+        """What the chapter says that it runs, in its short version or whole; 0 if it does not."""
+        found = re.search(r"\((\d+) min with" if short else r"runs in (\d+) min", self.time)
+        return float(found[1]) if found else 0.0
+
 
 class Renderer(IPythonRenderer):
     """Markdown with its formulae as MathML, which browsers draw without help."""

@@ -51,6 +51,21 @@ def write_sample(path, **changes):
     return path
 
 
+def test_what_is_left_is_by_what_was_stated_and_how_fast_this_machine_is(
+    tmp_path, capsys, monkeypatch
+):
+    clock = iter([0.0, 240.0, 300.0, 400.0, 500.0, 600.0])  # the first takes 4 min in place of 2
+    monkeypatch.setattr(course.time, "monotonic", lambda: next(clock))
+    monkeypatch.delenv("FAST", raising=False)
+    chapters = [write_sample(tmp_path / f"0{n}_c.ipynb",
+                             sources={0: f"# {n}. C\n\nIs it? About 9 min; runs in {stated} min."})
+                for n, stated in ((1, 2), (2, 3), (3, 1))]  # fmt: skip
+    assert list(course.announced(chapters)) == chapters
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("[")]
+    assert said[0] == "[1/3] 01_c, about 6 min left ..."
+    assert said[1] == "[2/3] 02_c, about 8 min left ..."
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site of two small chapters and a figure, the second of which fails half-way."""
