@@ -157,7 +157,7 @@ def test_meso4_on_validation_and_on_test_are_not_the_same_number():
     curves = json.loads(text)["val_roc_auc"]["0.0"]
     assert [round(max(curve), 3) for curve in curves.values()] == [0.855, 0.894, 0.903]
     own = json.loads((project_root() / "results/synthfaces/02.json").read_text())
-    assert round(auc(own)["value"], 3) == 0.864
+    assert round(auc(own)["value"], 3) == 0.854
 
 
 def test_the_filter_alone_is_best_on_the_embedded_set():
