@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from itertools import combinations
 
 import numpy as np
@@ -164,3 +165,11 @@ def test_masks_and_channels_take_as_many_weights_and_the_smallest():
     words = said(diagrams.mask_and_channel())
     assert f"{taken} of 128 weights" in words and f"none among {128 - taken} weights" in words
     assert "6 × 8" in words and "8 × 6" in words
+
+
+def test_a_diagram_is_saved_twice_without_a_warning(tmp_path, house_style):
+    figure = diagrams.split_and_leak()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for ending in ("png", "pdf", "svg"):
+            figure.savefig(tmp_path / f"diagram.{ending}")

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.path import Path
 
@@ -29,7 +30,9 @@ Place = tuple[float, float]
 def drawn(draw: Callable[[Axes], None], height: float) -> Figure:
     """The figure, as wide as a page and `height` inches high, that `draw` fills; house style."""
     with mpl.rc_context(STYLE):
-        fig = plt.figure(figsize=(WIDTH, height), layout="none")
+        # not layout="none": after a save, that becomes what the style says
+        nothing = PlaceHolderLayoutEngine(adjust_compatible=True, colorbar_gridspec=True)
+        fig = plt.figure(figsize=(WIDTH, height), layout=nothing)
         ax = fig.add_axes((0, 0, 1, 1))
         ax.set(xlim=(0, WIDTH), ylim=(0, height))
         ax.axis("off")
