@@ -13,6 +13,7 @@ from experiments import (
     learning_curve,
     leave_one_out,
     pruning,
+    receptive_field,
     recommended,
 )
 from experiments import comparisons as tables
@@ -52,6 +53,7 @@ EXPERIMENTS: dict[str, Experiment | Command] = {
         generalisation.GENERALISATION,
         leave_one_out.LEAVE_ONE_OUT,
         pruning.PRUNING,
+        receptive_field.RECEPTIVE_FIELD,
         combination.COMBINATION,
         recommended.RECOMMENDED,
         robustness.ROBUSTNESS,

@@ -27,9 +27,9 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
 class ConvBlock(nn.Sequential):
     """Conv -> ReLU -> BatchNorm -> MaxPool, in this order: the norm follows the activation."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, pool: int):
+    def __init__(self, inputs: int, outputs: int, kernel: int, pool: int, dilation: int = 1):
         super().__init__(
-            nn.Conv2d(inputs, outputs, kernel, padding="same"),
+            nn.Conv2d(inputs, outputs, kernel, padding="same", dilation=dilation),
             nn.ReLU(),
             batch_norm(outputs),
             nn.MaxPool2d(pool, ceil_mode=True),  # Keras' "same" pooling keeps the last rest
@@ -97,12 +97,13 @@ class MesoNet(nn.Module):
         return self.classifier(x).squeeze(1)  # (N,)
 
 
-def meso4_blocks(inputs: int) -> list[nn.Module]:
+def meso4_blocks(inputs: int, kernel: int = 5, dilation: int = 1) -> list[nn.Module]:
+    """`kernel` of all convolutions but the first, `dilation` of the last two."""
     return [
         ConvBlock(inputs, 8, kernel=3, pool=2),
-        ConvBlock(8, 8, kernel=5, pool=2),
-        ConvBlock(8, 16, kernel=5, pool=2),
-        ConvBlock(16, 16, kernel=5, pool=4),
+        ConvBlock(8, 8, kernel, pool=2),
+        ConvBlock(8, 16, kernel, pool=2, dilation=dilation),
+        ConvBlock(16, 16, kernel, pool=4, dilation=dilation),
     ]
 
 

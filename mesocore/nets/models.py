@@ -47,6 +47,8 @@ NETWORK_PARTS: dict[str, dict] = {
     "patches": {"patches": True},
     "cooccurrences": {"cooccurrences": True},
     "kinds": {"kinds": True},
+    "kernel3": {"kernel3": True},
+    "dilated": {"dilated": True},
     **{kind: {"attend": kind} for kind in ATTENTION},
 }
 CHOSEN = "meso4+inverted+highpass"  # on validation; see chapter 3

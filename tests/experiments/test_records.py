@@ -12,6 +12,7 @@ from experiments import (
     generalisation,
     leave_one_out,
     pruning,
+    receptive_field,
     recommended,
     records,
 )
@@ -67,7 +68,11 @@ def test_committed_runs_are_those_that_the_tables_know():
             titles |= {given.scale.title(word) for word in given.words}
     found = {run.relative_to(RESULTS / "runs").as_posix()
              for run in (RESULTS / "runs").glob("*/*") if run.name != "ensemble"}  # fmt: skip
-    rows = [*ablation.ROWS, *(f"combination-{row}" for row in combination.FINE_TUNED)]
+    rows = [
+        *ablation.ROWS,
+        *receptive_field.ROWS,
+        *(f"combination-{row}" for row in combination.FINE_TUNED),
+    ]
     known = {f"{title}/{row}-{seed}" for title in titles for row in rows for seed in SEEDS}
     joint = recommended.rows(None)
     for row in leave_one_out.SETTINGS:

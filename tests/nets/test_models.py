@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from mesocore.core.errors import UserError
+from mesocore.nets import profile
 from mesocore.nets.inputs import to_unit
 from mesocore.nets.layers import ATTENTION
 from mesocore.nets.mesonet_plus import KINDS, MesoNetPlus, kind_probability, of_kinds
@@ -153,3 +154,13 @@ def test_how_well_a_kind_is_known_is_asked_within_the_class_of_the_verdict():
     found = kind_probability(answers)
     assert found[:2].tolist() == pytest.approx([1, 0.5], abs=1e-3)
     assert found[2].item() == pytest.approx(1 / KINDS, abs=1e-3)
+
+
+@pytest.mark.parametrize(("name", "field", "fewer"), [("kernel3", 62, 7168), ("dilated", 138, 0)])
+def test_a_receptive_field_is_smaller_or_larger_by_name(name, field, fewer):
+    model = build(f"meso4+{name}", 256)
+    seen = profile.footprint(model.features, 256) > 0
+    assert int(seen.any(0).sum()) == int(seen.any(1).sum()) == field
+    assert parameter_count(build("meso4", 256)) - parameter_count(model) == fewer
+    with pytest.raises(UserError, match="kernel3 and dilated change Meso-4's own convolutions"):
+        build(f"meso4+inverted+{name}", 256)
