@@ -78,7 +78,7 @@ def check(committed: Path, settings: TrainConfig, job: Job) -> None:
     """Raises `UserError` if a committed run has other settings or was trained on other images."""
     about = TrainConfig.defaults() | load_detector(committed).description["config"]
     other = [k for k, v in asdict(settings).items() if k != "data" and about[k] != v]
-    if other := other + ["images"] * (not job.data.learnt_by(about)):
+    if other := other + ["manifest_sha256"] * (not job.data.learnt_by(about)):
         raise UserError(
             f"{committed} was trained with other {', '.join(other)}; delete it to train anew"
         )

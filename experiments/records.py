@@ -101,6 +101,7 @@ COMMANDS = {  # path below results/ -> command
     "synthfaces/generator.json": "python -m experiments generator-distance",
     "synthfaces/meso4-seeds.json": "python -m experiments meso4-seeds synthfaces",
     "synthfaces/robustness.json": "python -m experiments robustness runs/02-meso4 synthfaces",
+    "synthfaces/08.json": "python scripts/course.py 08",
     "synthfaces/schedules.json": "python -m experiments schedules synthfaces",
 }
 

@@ -80,7 +80,7 @@ def test_committed_runs_are_those_that_the_tables_know():
         without = records.LEFT_OUT if without is None else without
         joint += [row, *(f"{row}{leave_one_out.BETWEEN}{family}" for family in without)]
     known |= {f"joint-faces/{row}-{seed}" for row in joint for seed in SEEDS}
-    loaded = re.compile(r'chapter\.trained\(\\"([^"\\]+)')  # in a notebook's JSON
+    loaded = re.compile(r'\\"(0\d-[a-z0-9-]+)\\"')  # runs that a notebook's JSON names
     known |= {f"synthfaces/{run}" for chapter in (project_root() / "notebooks").glob("*.ipynb")
               for run in loaded.findall(chapter.read_text(encoding="utf-8"))}  # fmt: skip
     assert generalisation.MODEL in ablation.ROWS

@@ -161,7 +161,10 @@ class Chapter2(Evaluation):
 
 
 class Chapter4(Evaluation):
+    clean: dict[Literal["flip", "flip+jpeg"], Metrics]
+    flip_jpeg_50: Metrics
     jpeg_50: Metrics
+    jpeg_minus_flip: dict[Literal["clean", "jpeg_50"], Interval]
     range_test: dict[Literal["learning_rate", "loss", "smoothed"], list[float]]
 
 
@@ -519,6 +522,8 @@ class Chapter1(Record):
     nearest_neighbour: object
     spectrum_by_edit: Loose
     spoiled_folder: object
+    history_db: dict[str, list[float]]
+    generator_lacks_percent: dict[Literal["value", "low", "high"], list[float]]
 
 
 class Preparation(Strict):
