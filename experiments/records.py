@@ -63,6 +63,8 @@ COMMANDS = {  # path below results/ -> command
     "real/openforensics-meso4.json": "mesocore evaluate results/real/openforensics-meso4 "
     "--data data/openforensics --outside data/openforensics-validation "
     "--json results/real/openforensics-meso4.json",
+    "real/openforensics-receptive-field.json": "python -m experiments receptive-field "
+    "data/openforensics --outside data/openforensics-validation",
     "real/openforensics-robustness.json": "python -m experiments robustness "
     "results/runs/openforensics/meso4-0 results/runs/openforensics/meso4-1 "
     "results/runs/openforensics/meso4-2 data/openforensics",

@@ -557,6 +557,7 @@ KINDS = (
     ("published/parity.json", Parity),
     ("real/generalisation.json", Generalisation),
     ("real/*-ablation.json", Comparison),
+    ("real/*-receptive-field.json", Comparison),
     ("real/*-pruning-*.json", Comparison),
     ("real/*-combination.json", Comparison),
     ("real/*-resolution.json", Comparison),
