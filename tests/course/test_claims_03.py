@@ -177,3 +177,17 @@ def test_the_run_of_the_chapter_has_learnt():
     record = json.loads((project_root() / "results/synthfaces/03.json").read_text())
     assert record["model"]["model"] == CHOSEN
     assert 0.80 < record["metrics"]["all"]["roc_auc"]["value"] <= 1
+
+
+def test_neither_a_smaller_nor_a_larger_field_is_ahead():
+    rows = rows_of("real/openforensics-receptive-field")
+    behind = {name: rows[f"meso4+{name}"]["outside"]["against"] for name in ("kernel3", "dilated")}
+    assert {name: round(gap["value"], 3) for name, gap in behind.items()} == {
+        "kernel3": -0.014, "dilated": -0.023}  # fmt: skip
+    assert all(gap["high"] < 0 for gap in behind.values())
+    seeds = {name: rows[name]["outside"]["metrics"]["all"]["roc_auc"]["each"]
+             for name in ("meso4", "meso4+kernel3")}  # fmt: skip
+    best = max(seeds["meso4+kernel3"])
+    assert sum(best > each for each in seeds["meso4"]) == 2
+    assert rows["meso4+dilated"]["parameters"] == rows["meso4"]["parameters"]
+    assert rows["meso4+kernel3"]["parameters"] / rows["meso4"]["parameters"] < 0.6
