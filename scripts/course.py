@@ -16,13 +16,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cheat_sheets
+import glossary_links
 import nbformat
 import pages
 import papermill
+import site_search
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from PIL import Image
+from site_frame import CONTENTS, SEARCH
 
 from mesocore.core.files import write_text
 from mesocore.core.runtime import fast, output_root
@@ -175,24 +179,35 @@ def build(wanted: list[Path], chapters: list[Path], out: Path) -> list[str]:
 
 def _write_page(executed: Path, described: list[pages.Chapter], source_folder: Path) -> None:
     if executed.exists():
-        page = pages.chapter_page(executed, described, source_folder)
+        page = pages.chapter_page(executed, described, source_folder, _text("GLOSSARY.md"))
         write_text(executed.with_suffix(".html"), page)
+        (own,) = (chapter for chapter in described if chapter.stem == executed.stem)
+        sheet = cheat_sheets.sheet(executed, own.title, own.question, source_folder)
+        write_text(executed.parent / cheat_sheets.name(executed.stem), sheet)
 
 
 def _contents(described: list[pages.Chapter], errors: dict[str, str], out: Path) -> None:
     figures = _copy_figures(output_root(fast()) / "figures", out / "figures")
-    minutes = {}
+    glossary, teaching = _text("GLOSSARY.md"), _text("docs/teaching.md")
+    minutes, entries = {}, []
     for chapter in described:
         executed = out / f"{chapter.stem}.ipynb"
-        if executed.exists():
-            timing = nbformat.read(executed, as_version=4).metadata.papermill
-            minutes[chapter.stem] = (timing.duration or 0.0) / 60
-    write_text(out / "index.html", pages.contents_page(described, minutes, set(errors), figures))
-    glossary = ROOT / "GLOSSARY.md"
-    if glossary.exists():
-        body = pages.markdown(glossary.read_text(encoding="utf-8"))
-        links = ['<a href="index.html">Contents</a>']
-        write_text(out / "glossary.html", pages.page("Glossary", body, links))
+        if (out / f"{chapter.stem}.html").exists() and executed.exists():
+            timing = nbformat.read(executed, as_version=4).metadata.get("papermill", {})
+            minutes[chapter.stem] = (timing.get("duration") or 0.0) / 60
+            entries += site_search.chapter_entries(executed, chapter.title)
+    entries += site_search.glossary_entries(glossary_links.terms(glossary))
+    page = pages.contents_page(described, minutes, set(errors), figures, entries)
+    write_text(out / "index.html", page)
+    body = glossary_links.glossary_body(glossary)
+    write_text(out / "glossary.html", pages.page("Glossary", body, [CONTENTS, SEARCH]))
+    write_text(out / "teachers.html", pages.teachers_page(teaching, described, ROOT / "docs"))
+
+
+def _text(name: str) -> str:
+    """A text of the course, or nothing if it is not there."""
+    path = ROOT / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _copy_figures(source: Path, target: Path) -> dict:

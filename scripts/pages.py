@@ -1,29 +1,24 @@
-"""Executed notebooks to web pages that need no network: no scripts, formulae as MathML.
+"""The pages of the course: a chapter, the contents, and what is for teachers.
 
-nbconvert turns cells into HTML; this module puts them into a page of its own, because nbconvert's
-full-page templates fetch MathJax, require.js and Mermaid from the net.
+`site_text` turns cells into HTML and `site_frame` puts a page around it; search, the glossary's
+links and cheat sheets have modules of their own.
 """
 
-import base64
-import mimetypes
 import re
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+import cheat_sheets
+import elsewhere
+import glossary_links
 import nbformat
+import site_search
 from bs4 import BeautifulSoup
-from jinja2 import pass_context
-from latex2mathml.converter import convert as latex_to_mathml
-from nbconvert import HTMLExporter
-from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from pygments.formatters import HtmlFormatter
+from site_frame import CONTENTS, GLOSSARY, SEARCH, TEACHERS, page, progress
+from site_text import Exporter, markdown, offline
 
-# xcode is the one light style of Pygments with a contrast of 4.5 : 1 in every colour.
-STYLE = HtmlFormatter(style="xcode").get_style_defs(".highlight") + (
-    Path(__file__).with_name("course.css").read_text(encoding="utf-8")
-)
+__all__ = ["BeautifulSoup", "describe", "markdown", "offline", "page"]
 
 
 class Chapter(NamedTuple):
@@ -38,47 +33,6 @@ class Chapter(NamedTuple):
         """What the chapter says that it runs, in its short version or whole; 0 if it does not."""
         found = re.search(r"\((\d+) min with" if short else r"runs in (\d+) min", self.time)
         return float(found[1]) if found else 0.0
-
-
-class Renderer(IPythonRenderer):
-    """Markdown with its formulae as MathML, which browsers draw without help."""
-
-    def inline_math(self, body: str) -> str:
-        return mathml(body, "inline")
-
-    def block_math(self, body: str) -> str:
-        return mathml(body, "block")
-
-    def latex_environment(self, name: str, body: str) -> str:
-        return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
-
-
-class Exporter(HTMLExporter):
-    """nbconvert's cells, without prompts or anchors, with `Renderer` for markdown."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True
-        )
-
-    @pass_context
-    def markdown2html(self, context: dict, source: str) -> str:
-        return markdown(source, context.get("cell", {}).get("attachments", {}))
-
-
-def mathml(latex: str, display: str) -> str:
-    """LaTeX to a `<math>` element. Raises ValueError naming the formula if it cannot be read."""
-    try:
-        element = latex_to_mathml(latex.strip(), display=display)
-    except Exception as error:  # latex2mathml raises a class of its own per error
-        raise ValueError(f"formula {latex.strip()!r}: {type(error).__name__} {error}") from error
-    return element.replace("<math ", f'<math alttext="{escape(latex.strip())}" ', 1)
-
-
-def markdown(source: str, attachments: dict | None = None) -> str:
-    """Markdown to an HTML fragment."""
-    renderer = Renderer(escape=False, attachments=attachments, exclude_anchor_links=True)
-    return MarkdownWithMath(renderer=renderer).render(source)
 
 
 def describe(path: Path) -> Chapter:
@@ -101,103 +55,82 @@ def describe(path: Path) -> Chapter:
     )
 
 
-def chapter_page(executed: Path, chapters: list[Chapter], source_folder: Path) -> str:
+def chapter_page(
+    executed: Path, chapters: list[Chapter], source_folder: Path, glossary: str = ""
+) -> str:
     """The page of an executed notebook, with links to the chapters before and after it.
 
-    `source_folder` is where the relative paths in the notebook start. Raises ValueError for a
-    formula that cannot be read.
+    `source_folder` is where the relative paths in the notebook start; `glossary` the Markdown
+    whose terms are linked. Raises ValueError for a formula that cannot be read.
     """
     stems = [chapter.stem for chapter in chapters]
     index = stems.index(executed.stem)
     body, _ = Exporter().from_filename(str(executed))
     soup = offline(BeautifulSoup(body, "html.parser"), source_folder)
+    contents = on_this_page(soup)
+    glossary_links.link(soup, glossary)
     before = chapters[index - 1] if index else None
     after = chapters[index + 1] if index + 1 < len(chapters) else None
     links = [
         f'<a rel="prev" href="{before.stem}.html">← {escape(before.title)}</a>' if before else "",
-        '<a href="index.html">Contents</a>',
+        " · ".join([CONTENTS, SEARCH, GLOSSARY]),
         f'<a rel="next" href="{after.stem}.html">{escape(after.title)} →</a>' if after else "",
     ]
-    own = f'<p class="own">This chapter as a <a href="{executed.name}">notebook</a></p>'
-    return page(chapters[index].title, own + headings(soup) + str(soup), links)
+    own = (
+        f'<p class="own">This chapter as a <a href="{executed.name}">notebook</a> · on '
+        f'<a href="{cheat_sheets.name(executed.stem)}">one sheet</a>'
+        f"{elsewhere.links(executed.name)}</p>"
+    )
+    body = f'{contents}<div class="text">{own}{soup}</div>'
+    done = progress(index + 1, len(chapters))
+    return page(chapters[index].title, body, links, done, kind="chapter")
 
 
-def page(title: str, body: str, links: list[str]) -> str:
-    """A whole page around `body`, which holds the heading; `links` stand above and below it."""
-    links = "".join(f"<span>{link}</span>" for link in links)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)} · mesonet-course</title>
-<style>
-{STYLE}
-</style>
-</head>
-<body>
-<a class="skip" href="#content">Skip to the text</a>
-<nav aria-label="Chapters">{links}</nav>
-<main id="content">
-{body}
-</main>
-<nav aria-label="Chapters, again">{links}</nav>
-</body>
-</html>
-"""
+def on_this_page(soup: BeautifulSoup) -> str:
+    """Gives the headings of the text an id; returns the list of those of the second level.
 
-
-def offline(soup: BeautifulSoup, folder: Path) -> BeautifulSoup:
-    """Makes a fragment stand alone: pictures inside it, links to pages, nothing fetched or run."""
-    for element in soup(["script", "link", "iframe"]):
-        element.decompose()
-    for image in soup("img"):
-        image["src"] = _embedded(image["src"], folder)
-    for link in soup("a", href=True):
-        link["href"] = _page_link(link["href"])
-    for table in soup("table"):  # scrolls by itself on a narrow screen
-        table.wrap(soup.new_tag("div", attrs={"class": "wide"}))
-    return soup
-
-
-def _embedded(source: str, folder: Path) -> str:
-    """The data URI of a picture. Raises ValueError if it is not a file of the course."""
-    if source.startswith("data:"):
-        return source
-    path = folder / source
-    if urlsplit(source).scheme or not path.is_file():
-        raise ValueError(f"picture {source!r} is no file in the course")
-    kind = mimetypes.guess_type(path.name)[0]
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
-def _page_link(target: str) -> str:
-    """Where a link in a notebook leads from its page in build/course/."""
-    if urlsplit(target).scheme or target.startswith("#"):
-        return target
-    if target == "../GLOSSARY.md":
-        return "glossary.html"
-    path, mark, fragment = target.partition("#")
-    if path.endswith(".ipynb") and "/" not in path:
-        return path.removesuffix(".ipynb") + ".html" + mark + fragment
-    return target.replace("../", "../../", 1) if target.startswith("../") else target
-
-
-def headings(soup: BeautifulSoup) -> str:
-    """Gives every second-level heading an id; returns the list of them, folded."""
-    items = []
-    for number, heading in enumerate(soup("h2"), start=1):
-        heading["id"] = f"section-{number}"
-        items.append(f'<li><a href="#section-{number}">{escape(heading.get_text())}</a></li>')
+    It is folded; course.css puts it, unfolded, beside the text where the screen is wide.
+    """
+    found = soup.select(f".{site_search.CELL} h2, .{site_search.CELL} h3")
+    site_search.number_headings(found)
+    items = [
+        f'<li><a href="#{heading["id"]}">{escape(heading.get_text())}</a></li>'
+        for heading in found
+        if heading.name == "h2"
+    ]
     if not items:
         return ""
-    return f"<details><summary>On this page</summary><ol>{''.join(items)}</ol></details>"
+    return (
+        '<nav class="toc" aria-label="On this page"><details><summary>On this page</summary>'
+        f"<ol>{''.join(items)}</ol></details></nav>"
+    )
+
+
+def teachers_page(text: str, chapters: list[Chapter], folder: Path) -> str:
+    """docs/teaching.md, with each chapter's own time below the heading `## N. Title`."""
+    for chapter in chapters:
+        number = int(chapter.stem[:2])
+        text = re.sub(
+            rf"^## {number}\. .*$",
+            lambda heading, time=chapter.time: f"{heading[0]}\n\n*{time}*",
+            text,
+            flags=re.MULTILINE,
+        )
+    body = str(offline(BeautifulSoup(markdown(text), "html.parser"), folder))
+    return page("For teachers", body, [CONTENTS, GLOSSARY])
 
 
 def contents_page(
-    chapters: list[Chapter], minutes: dict[str, float], failed: set[str], figures: dict
+    chapters: list[Chapter],
+    minutes: dict[str, float],
+    failed: set[str],
+    figures: dict,
+    entries: list[list[str]] | None = None,
 ) -> str:
-    """The front page. `minutes` holds what each built chapter took; `figures` is their manifest."""
+    """The front page. `minutes` holds what each built chapter took; `figures` is their manifest.
+
+    `entries` are what its search finds (see site_search); without them there is no search.
+    """
     items = []
     for chapter in chapters:
         title = escape(chapter.title)
@@ -205,7 +138,10 @@ def contents_page(
             title = f'<a href="{chapter.stem}.html">{title}</a>'
         state = " · stopped by an error" if chapter.stem in failed else ""
         took = minutes.get(chapter.stem)
-        ran = f"ran in {took:.1f} min here" if took is not None else "not built yet"
+        ran = "not built yet"
+        if took is not None:
+            sheet = f'<a href="{cheat_sheets.name(chapter.stem)}">on one sheet</a>'
+            ran = f"ran in {took:.1f} min here · {sheet}"
         notes = " · ".join(filter(None, [escape(chapter.time), ran]))
         items.append(
             f"<li><h2>{title}</h2><p>{escape(chapter.question)}</p>"
@@ -218,9 +154,10 @@ def contents_page(
         "that earns what, and does the number survive faces from outside?</strong></p>"
         "<p>The chapters as they ran on this machine. Unless a page says otherwise its images are "
         "synthetic photographs: they teach the method and are no evidence about real faces.</p>"
+        f"{site_search.box(entries) if entries else ''}"
         f'<ol class="chapters">{"".join(items)}</ol>{_gallery(figures)}'
     )
-    return page("Contents", body, ['<a href="glossary.html">Glossary</a>'])
+    return page("Contents", body, [GLOSSARY, TEACHERS], kind="contents")
 
 
 def _gallery(figures: dict) -> str:
