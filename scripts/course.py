@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cheat_sheets
+import elsewhere
 import glossary_links
 import nbformat
 import pages
@@ -236,6 +237,7 @@ def main() -> int:
     parser.add_argument("chapter", nargs="*", help="01, 02, ...; all unless given")
     parser.add_argument("--in-place", action="store_true", help="into the notebooks, no pages")
     arguments = parser.parse_args()
+    elsewhere.repository()  # refused now, not after the first chapter
     chapters = find_chapters()
     wanted = choose(arguments.chapter, chapters)
     if arguments.in_place:

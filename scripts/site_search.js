@@ -31,7 +31,7 @@
     const small = plain(text), line = document.createElement("p");
     const same = small.length === text.length;  // or the places would not be those of the text
     const first = same ? small.search(starts(words[0])) : 0;
-    const from = Math.max(0, first - AROUND), to = Math.max(0, first) + 2 * AROUND;
+    const from = first > AROUND ? text.indexOf(" ", first - AROUND) + 1 : 0, to = Math.max(0, first) + 2 * AROUND;
     const piece = text.slice(from, to), low = same ? small.slice(from, to) : "";
     const spans = words.flatMap(word => [...low.matchAll(starts(word))]
       .map(match => [match.index, match.index + word.length])).sort((a, b) => a[0] - b[0]);

@@ -1,6 +1,5 @@
 """What the site adds to the chapters: search, terms, sheets, buttons, a page for teachers."""
 
-import base64
 import json
 import re
 
@@ -17,10 +16,8 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_markdown_cell, new_notebook
 from pygments.styles import get_style_by_name
 
-from tests import browser
 from tests.sample_notebook import sample
 
-needs_browser = pytest.mark.skipif(browser.PROGRAM is None, reason="there is no Chromium here")
 GLOSSARY = """# Glossary
 
 ## Data
@@ -162,35 +159,6 @@ def test_text_cannot_end_the_script_that_holds_the_index():
     assert "<noscript>" in html
 
 
-@needs_browser
-def test_search_finds_by_beginnings_of_words_and_by_keys(chapter, tmp_path):
-    entries = site_search.chapter_entries(chapter, "1. A split")
-    described = [pages.describe(chapter)]
-    index = tmp_path / "index.html"
-    html = pages.contents_page(described, {chapter.stem: 1.0}, set(), {}, entries)
-    index.write_text(html, encoding="utf-8")
-    with browser.opened(index, tmp_path / "profile") as tab:
-        tab.wait_for("document.readyState === 'complete' && !document.forms[0].hidden")
-
-        def find(words):
-            tab.value(f"document.getElementById('find').value = {json.dumps(words)}")
-            tab.value("document.getElementById('find').dispatchEvent(new Event('input'))")
-            links = "[...document.querySelectorAll('#results a')].map(a => a.getAttribute('href'))"
-            return tab.value(links), tab.value("document.getElementById('found').textContent")
-
-        assert find("discrim FACES") == (["01_mean.html#section-2"], "1 place")
-        assert tab.value("document.querySelector('#results mark').textContent") == "Discrim"
-        assert find("scriminators") == ([], "Nothing found.")
-        assert find(".*") == ([], "Nothing found.")
-        assert find("a")[1] == ""
-        find("objectives")
-        tab.value("document.getElementById('find').focus()")
-        for key, place in (("ArrowDown", "A"), ("ArrowUp", "INPUT")):
-            tab.ask("Input.dispatchKeyEvent", type="keyDown", key=key)
-            assert tab.value("document.activeElement.tagName") == place
-        assert tab.complaints == []
-
-
 def test_a_sheet_is_made_from_the_chapter(chapter):
     html = cheat_sheets.sheet(chapter, "1. A split", "Is it?", chapter.parent)
     soup = BeautifulSoup(html, "html.parser")
@@ -207,48 +175,6 @@ def test_the_sentence_before_an_equation_is_not_cut_at_an_abbreviation():
         "By Smith et al., 2017, it\nis\n\n$$x$$"
     ]
     assert cheat_sheets.equations("## Title\n\n$$x$$") == ["\n\n$$x$$"]
-
-
-@needs_browser
-def test_every_sheet_prints_on_one_page_and_fits_a_phone(tmp_path):
-    chapters = course.find_chapters()
-    first = tmp_path / "first.html"
-    first.write_text("", encoding="utf-8")
-    with browser.opened(first, tmp_path / "profile") as tab:
-        for chapter in chapters:
-            own = pages.describe(chapter)
-            sheet = tmp_path / cheat_sheets.name(chapter.stem)
-            html = cheat_sheets.sheet(chapter, own.title, own.question, chapter.parent)
-            sheet.write_text(html, encoding="utf-8")
-            tab.ask("Page.navigate", url=sheet.as_uri())
-            tab.wait_for(
-                f"document.readyState === 'complete' && location.href.includes('{sheet.name}')"
-            )
-            tab.ask("Emulation.setDeviceMetricsOverride", width=360, height=700,
-                    deviceScaleFactor=1, mobile=True)  # fmt: skip
-            assert tab.value("document.documentElement.scrollWidth") == 360, sheet.name
-            printed = tab.ask("Page.printToPDF", preferCSSPageSize=True)["data"]
-            assert len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(printed))) == 1, sheet.name
-
-
-@needs_browser
-def test_a_chapter_fits_a_phone_and_shows_its_list_beside_a_wide_text(chapter, page, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text(str(page), encoding="utf-8")
-    closed = "document.querySelector('.text details').open"
-    body = "document.querySelector('.text details p')"
-    with browser.opened(path, tmp_path / "profile") as tab:
-        tab.wait_for("document.readyState === 'complete'")
-        for width, wide in ((360, False), (1400, True)):
-            tab.ask("Emulation.setDeviceMetricsOverride", width=width, height=700,
-                    deviceScaleFactor=1, mobile=not wide)  # fmt: skip
-            assert tab.value("document.documentElement.scrollWidth") <= width
-            assert tab.value("document.querySelector('.toc li').checkVisibility("
-                             "{contentVisibilityAuto: true})") == wide  # fmt: skip
-        tab.ask("Emulation.setEmulatedMedia", media="print")
-        assert tab.value(closed) is False
-        assert tab.value(f"{body}.checkVisibility()") is True
-        assert tab.value("document.querySelector('.toc').checkVisibility()") is False
 
 
 def _luminance(colour: str) -> float:
@@ -292,8 +218,9 @@ def test_buttons_appear_with_an_address_alone(monkeypatch):
 @pytest.mark.parametrize("wrong", ["course", "https://x.org/a/b", 'a/b"><b', "a/b/c"])
 def test_an_address_of_another_form_is_refused(monkeypatch, wrong):
     monkeypatch.setenv(elsewhere.VARIABLE, wrong)
+    monkeypatch.setattr("sys.argv", ["course.py", "99"])
     with pytest.raises(SystemExit, match="should be owner/name"):
-        elsewhere.repository()
+        course.main()
 
 
 def test_the_teachers_page_has_each_chapter_with_its_own_time():
