@@ -37,7 +37,8 @@ NOTEBOOKS = ROOT / "notebooks"
 SITE = ROOT / "build" / "course"
 QUIET = ["--log-level=50"]  # for the kernel, which warns of its own transport
 BAR = "{desc}  cell {n_fmt} of {total_fmt}, {elapsed}  "
-COLOURS = 128  # of a picture in a committed notebook; what is in figures/ keeps all of its own
+COLOURS = 128  # of a plot in a committed notebook; what is in figures/ keeps all of its own
+MOST_OF_A_PLOT = 4096  # colours; a picture of more is a photograph, or shows some
 
 
 class ChapterError(Exception):
@@ -128,22 +129,23 @@ def announced(wanted: list[Path]) -> Iterator[Path]:
 
 
 def shrink_pictures(notebook: nbformat.NotebookNode) -> None:
-    """Leaves each picture in the outputs `COLOURS` colours of its own, if that makes it smaller.
-
-    Contact sheets of photographs are large as PNG, and that many are enough to read one by.
-    """
+    """Plots keep `COLOURS` colours of their own, photographs become JPEG: both are smaller so."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
-                output.data["image/png"] = _shrunk(output.data["image/png"])
+                _shrink(output.data)
 
 
-def _shrunk(png: str) -> str:
-    """The base64 of a PNG, or of the same picture in fewer colours: whichever is shorter."""
+def _shrink(data: dict) -> None:
+    png = data.pop("image/png")
     image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     small = io.BytesIO()
+    if image.getcolors(MOST_OF_A_PLOT) is None:
+        image.save(small, "JPEG", quality=92, subsampling=0)
+        data["image/jpeg"] = base64.b64encode(small.getvalue()).decode()
+        return
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
-    return min(png, base64.b64encode(small.getvalue()).decode(), key=len)
+    data["image/png"] = min(png, base64.b64encode(small.getvalue()).decode(), key=len)
 
 
 def _died(source: Path) -> ChapterError:

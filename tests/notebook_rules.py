@@ -118,9 +118,8 @@ def clean_outputs(notebook: NotebookNode) -> Iterator[str]:
                 yield f"{name} wrote to stderr: {output.text.splitlines()[0]}"
         if "Traceback (most recent call last)" in output_text(cell):
             yield f"{name} prints a stack trace"
-        if any("image/png" in o.get("data", {}) for o in cell.outputs) and not cell.metadata.get(
-            "alt"
-        ):
+        shown = {kind for output in cell.outputs for kind in output.get("data", {})}
+        if shown & {"image/png", "image/jpeg"} and not cell.metadata.get("alt"):
             yield f"{name} shows a picture without `alt` in the cell's metadata"
 
 

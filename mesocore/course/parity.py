@@ -64,6 +64,6 @@ def _faulty(detector: Detector, images: list[str], original: np.ndarray) -> dict
         answer = _p_real(replace(detector, model=make(detector.model)), images)
         found[mistake] = {
             "max_difference": float(np.abs(answer - original).max()),
-            "verdicts_turned": int(((answer > 0.5) != (original > 0.5)).sum()),
+            "verdicts_changed": int(((answer > 0.5) != (original > 0.5)).sum()),
         }
     return found

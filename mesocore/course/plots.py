@@ -31,6 +31,7 @@ BELOW = "#7B3294"  # worse than chance, on a scale that is white at chance
 MUTED = "#767676"  # the lightest grey that keeps a contrast of 4.5 : 1 on white
 WIDTH = 6.3  # inches between the margins of an A4 page: 9 pt stays 9 pt in print
 DPI = 150
+SHEET_DPI = 165  # a sheet of four columns shows each picture with 256 px
 
 STYLE = {
     "figure.figsize": (WIDTH, 3.6),
@@ -82,7 +83,7 @@ def save_figure(
     folder = project_root() / "figures" if folder is None else Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(STYLE):
-        fig.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
+        fig.savefig(folder / f"{name}.png", dpi=max(DPI, fig.dpi), metadata={"Software": None})
         unstamped = {"Creator": None, "Producer": None, "CreationDate": None}
         fig.savefig(folder / f"{name}.pdf", metadata=unstamped)
     entry = {
@@ -122,7 +123,7 @@ def image_grid(
     nrows = -(-len(images) // ncols)
     cell = WIDTH / ncols
     height = nrows * (cell + 0.25 * (titles is not None)) + 0.3 * (heading is not None)
-    fig, axes = plt.subplots(nrows, ncols, squeeze=False, figsize=(WIDTH, height))
+    fig, axes = plt.subplots(nrows, ncols, squeeze=False, figsize=(WIDTH, height), dpi=SHEET_DPI)
     fig.suptitle(heading or "", fontsize=10)
     for ax in axes.flat:
         ax.axis("off")

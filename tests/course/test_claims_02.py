@@ -36,7 +36,7 @@ def test_every_mistake_changes_the_answers_and_the_faithful_port_does_not(parity
 def test_four_of_six_mistakes_turn_no_verdict(parity):
     by_weights = list(parity["cousins"].values())
     silent = [mistake for mistake in by_weights[0]
-              if all(ports[mistake]["verdicts_turned"] == 0 for ports in by_weights)]  # fmt: skip
+              if all(ports[mistake]["verdicts_changed"] == 0 for ports in by_weights)]  # fmt: skip
     assert len(by_weights[0]) == 6
     assert len(silent) == 4
 

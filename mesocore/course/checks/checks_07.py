@@ -6,20 +6,16 @@ from functools import cache
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 from PIL import Image
 
-from mesocore.core.images import open_rgb
 from mesocore.course.checks.exercise import exercise
+from mesocore.course.portrait import portrait
 from mesocore.evaluation import metrics, prediction
-from mesocore.faces import find_faces
 from mesocore.faces.landmarks import Face, part_shape
 from mesocore.nets.inference import shipped
 from mesocore.nets.inference.calibration import Calibrated
 
-# Rear Admiral Grace Hopper, photographed for the US Navy in 1984: public domain
-PORTRAIT = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 LEAST_WIDTH = 300  # pixels
 LEAST_SHARE, LEAST_CHANGE = 0.05, 12  # what a forgery changes: of the face, in grey levels
 MOST_APART = 12.0  # grey levels by which it may differ on average: it shows the same person
@@ -36,12 +32,6 @@ def recommended() -> Calibrated:
     from mesocore.nets import load_detector
 
     return load_detector(path)
-
-
-def portrait() -> tuple[np.ndarray, Face]:
-    """`PORTRAIT`, uint8 `(600, 512, 3)`, and where its face is."""
-    photo = np.array(open_rgb(PORTRAIT))
-    return photo, Face.from_points(find_faces(photo)[0].points)
 
 
 @exercise
