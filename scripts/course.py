@@ -141,7 +141,7 @@ def _shrink(data: dict) -> None:
     image = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     small = io.BytesIO()
     if image.getcolors(MOST_OF_A_PLOT) is None:
-        image.save(small, "JPEG", quality=92, subsampling=0)
+        image.save(small, "JPEG", quality=85, subsampling=0)
         data["image/jpeg"] = base64.b64encode(small.getvalue()).decode()
         return
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
