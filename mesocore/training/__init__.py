@@ -2,7 +2,7 @@
 
 from mesocore._lazy import exports
 
-__all__ = ["TrainConfig", "ensemble", "fine_tuning_config", "range_test", "train"]
+__all__ = ["TrainConfig", "ensemble", "fine_tuning_config", "range_test", "speed_run", "train"]
 
 __getattr__, __dir__ = exports(
     __name__,
@@ -13,5 +13,6 @@ __getattr__, __dir__ = exports(
     lr_finder=["range_test"],
     run_folder=[],
     schedule=[],
+    speed_runs=["speed_run"],
     trainer=["fine_tuning_config", "train"],
 )
