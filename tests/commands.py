@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 from mesocore import __main__ as entry_point
+from mesocore.core import runtime
+
+# as the tests themselves, whatever the machine has: bits are compared
+THREADS = os.environ.get("MESO_THREADS", str(runtime.THREADS))
 
 
 def mesocore(*arguments: object) -> subprocess.CompletedProcess:
@@ -22,6 +26,7 @@ def mesocore(*arguments: object) -> subprocess.CompletedProcess:
         contextlib.redirect_stderr(err),
     ):
         patch.setattr(sys, "argv", command)
+        patch.setenv("MESO_THREADS", THREADS)
         try:
             status = entry_point.main()
         except SystemExit as end:
@@ -32,6 +37,7 @@ def mesocore(*arguments: object) -> subprocess.CompletedProcess:
 def process(*arguments: object, path: Path | None = None, **options) -> subprocess.Popen:
     """Starts the command as a process of its own, its outputs in pipes; `path`: PYTHONPATH."""
     command = [sys.executable, "-m", "mesocore", *map(str, arguments)]
-    variables = os.environ | ({"PYTHONPATH": str(path)} if path else {})
+    variables = os.environ | {"MESO_THREADS": THREADS}
+    variables |= {"PYTHONPATH": str(path)} if path else {}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, env=variables, **pipes, **options)

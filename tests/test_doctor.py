@@ -1,12 +1,13 @@
 """`doctor` on this machine, and the fix that it names for each kind of broken one."""
 
+import os
 import subprocess
 import sys
 from collections import namedtuple
 
 import pytest
 
-from mesocore import doctor
+from mesocore import __main__, doctor
 
 
 def test_this_machine_is_well(tmp_path):
@@ -57,6 +58,19 @@ def test_a_thread_count_that_is_none_fails(monkeypatch, value):
     check = doctor.threads()
     assert not check.ok
     assert f"MESO_THREADS={value!r}" in check.fix
+
+
+@pytest.mark.parametrize("given, used", [(None, "3"), ("1", "1")])
+def test_a_command_uses_all_its_cores_unless_told_otherwise(monkeypatch, given, used):
+    monkeypatch.setenv("MESO_THREADS", given or "of before")  # so that it is restored
+    if given is None:
+        monkeypatch.delenv("MESO_THREADS")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 2, 5}, raising=False)
+    monkeypatch.setattr(sys, "argv", ["mesocore", "doctor"])
+    monkeypatch.setattr(doctor, "main", lambda: 0)
+    with pytest.raises(SystemExit):
+        __main__.main()
+    assert os.environ["MESO_THREADS"] == used
 
 
 def test_no_gpu_is_no_failure(monkeypatch):

@@ -7,6 +7,6 @@ from mesocore.core import terminal
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Face-forgery detection with MesoNet. MESO_THREADS sets the thread count (default 2). "
-    + terminal.STATUSES,
+    help="Face-forgery detection with MesoNet. MESO_THREADS sets the thread count "
+    "(default: all cores). " + terminal.STATUSES,
 )

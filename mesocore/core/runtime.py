@@ -39,7 +39,8 @@ PACKAGES = (
 def setup(seed: int = 0) -> None:
     """Seeds Python, NumPy and torch, fixes the thread count, and asks torch for determinism.
 
-    `MESO_THREADS` overrides the thread count (runs then agree only with runs of the same count).
+    Threads are `MESO_THREADS`, or 2; runs agree only with runs of the same count. The chapters and
+    experiments leave it at 2, the `mesocore` command sets it to all cores unless it is set.
     """
     import torch  # here and below, late: what needs no network should not wait for it
 
