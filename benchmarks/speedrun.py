@@ -142,7 +142,7 @@ def main(data: str, outside: str = typer.Option(...), target: float = TARGET) ->
                 "seconds": run.seconds + read, "val_roc_auc": run.val_roc_auc,
                 "outside_roc_auc": validated(run.model, other), "reached": run.reached,
             })  # fmt: skip
-        runs[name].append(json.loads(note.read_text()))
+        runs[name].append(json.loads(note.read_text(encoding="utf-8")))
         print(f"seed {seed}, {name}: {runs[name][-1]}", flush=True)
     found = {name: summary(each) for name, each in runs.items()}
     ratios = [a["seconds"] / b["seconds"] for a, b in zip(runs["plain"], runs["fast"], strict=True)]

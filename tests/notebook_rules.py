@@ -119,8 +119,11 @@ def clean_outputs(notebook: NotebookNode) -> Iterator[str]:
         if "Traceback (most recent call last)" in output_text(cell):
             yield f"{name} prints a stack trace"
         shown = {kind for output in cell.outputs for kind in output.get("data", {})}
-        if shown & {"image/png", "image/jpeg"} and not cell.metadata.get("alt"):
+        pictures = shown & {"image/png", "image/jpeg"}
+        if pictures and not cell.metadata.get("alt"):
             yield f"{name} shows a picture without `alt` in the cell's metadata"
+        if "chapter.save(" in cell.source and not pictures:
+            yield f"{name} saves a figure and shows none"
 
 
 def no_paths(notebook: NotebookNode) -> Iterator[str]:

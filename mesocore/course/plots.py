@@ -1,8 +1,7 @@
 """One house style; every figure of the course is saved through `save_figure`.
 
-Colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), which readers with any
-common colour vision tell apart. Real is always blue and fake always vermilion; line styles and
-direct labels repeat what colour says, so that a grey print still reads.
+Colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), told apart with any common
+colour vision. Real is blue, fake vermilion; line styles and labels repeat what colour says.
 """
 
 import importlib.metadata
@@ -32,7 +31,6 @@ MUTED = "#767676"  # the lightest grey that keeps a contrast of 4.5 : 1 on white
 WIDTH = 6.3  # inches between the margins of an A4 page: 9 pt stays 9 pt in print
 DPI = 150
 SHEET_DPI = 165  # a sheet of four columns shows each picture with 256 px
-
 STYLE = {
     "figure.figsize": (WIDTH, 3.6),
     "figure.dpi": 100,
@@ -58,6 +56,8 @@ STYLE = {
 
 def use_style() -> None:
     """Makes the house style matplotlib's default for this process."""
+    # its first use makes a notebook interactive; within `rc_context` that would be undone
+    plt.switch_backend(mpl.get_backend())
     mpl.rcParams.update(STYLE)
 
 
