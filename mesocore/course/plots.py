@@ -1,7 +1,7 @@
 """One house style; every figure of the course is saved through `save_figure`.
 
-Colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), told apart with any common
-colour vision. Real is blue, fake vermilion; line styles and labels repeat what colour says.
+Colours are those of M. Okabe and K. Ito, "Color Universal Design" (2008), told apart with any
+common colour vision. Real is blue, fake vermilion; line styles and labels repeat what colour says.
 """
 
 import importlib.metadata
