@@ -75,7 +75,7 @@ class Predictions:
         if found["value"] is None:
             found["value"] = float(value)
             write_json(self.file, {"predictions": self._all})
-        shown = f"{name}: {value:.3g}"
+        shown = f"{name}: {_shown(value)}"
         if found["low"] is None:
             return f"{shown} (no range was locked)"
         where = "inside" if _inside(found) else "outside"
@@ -116,7 +116,13 @@ class Predictions:
 
 def _inside(found: Prediction) -> bool:
     low, high, value = found["low"], found["high"], found["value"]
-    return bool(low is not None and high is not None and value is not None and low <= value <= high)
+    if low is None or high is None or value is None:
+        return False
+    return low <= value <= high or low <= float(_shown(value)) <= high
+
+
+def _shown(value: float) -> str:
+    return f"{value:.3g}"
 
 
 def _range(found: Prediction) -> str:

@@ -23,6 +23,14 @@ def test_a_range_is_locked_and_scored_and_outlives_the_session(file):
     ]
 
 
+def test_what_rounds_to_the_edge_as_shown_is_inside(file):
+    kept = Predictions(file)
+    kept.lock("loss", 0.55, 0.7)
+    assert kept.reveal("loss", 0.70007) == "loss: 0.7, inside your range, 0.55 to 0.7"
+    kept.lock("auc", 0.55, 0.7)
+    assert "outside" in kept.reveal("auc", 0.7012)
+
+
 def test_a_range_may_be_changed_until_the_result_was_shown(file):
     kept = Predictions(file)
     kept.lock("auc", 0.8, 0.9)
