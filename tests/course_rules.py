@@ -56,7 +56,9 @@ def exercises(notebook: NotebookNode) -> Iterator[str]:
 
 
 def quiz(notebook: NotebookNode) -> Iterator[str]:
-    """Options that each say whether they are right, one of a question."""
+    """Options that each say whether they are right, one of a question, now at one letter, now at
+    another."""
+    letters = set()
     questions = re.split(r"^\*\*\d+\.\*\* ", section(text(notebook), "Check your understanding"),
                          flags=re.M)[1:]  # fmt: skip
     if len(questions) < LEAST_QUESTIONS:
@@ -67,6 +69,9 @@ def quiz(notebook: NotebookNode) -> Iterator[str]:
             yield f"question {number}: {len(answers)} options, {answers.count('Yes')} right"
         if question.count("<details>") != len(answers):
             yield f"question {number}: a fold that is no option with feedback"
+        letters.update("ABCD"[n] for n, answer in enumerate(answers) if answer == "Yes")
+    if missing := sorted(set("ABC") - letters):
+        yield f"no question has its right answer at {missing[0]}"
 
 
 def closing(notebook: NotebookNode) -> Iterator[str]:

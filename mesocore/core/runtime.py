@@ -159,6 +159,10 @@ def _processor() -> str:
 
 
 def progress(iterable: Iterable, desc: str, total: int | None = None) -> tqdm:
-    """A tqdm bar on stderr; silent when stderr is no terminal, unless `MESO_PROGRESS=1`."""
-    show = sys.stderr.isatty() or os.environ.get("MESO_PROGRESS") == "1"
-    return tqdm(iterable, desc=desc, total=total, disable=not show, dynamic_ncols=True)
+    """A tqdm bar on stderr: in a terminal, in a notebook that somebody has open, or if
+    `MESO_PROGRESS=1` asks for it."""
+    open_in_jupyter = "JPY_SESSION_NAME" in os.environ  # set by its server, not where chapters run
+    asked = os.environ.get("MESO_PROGRESS") == "1"
+    show = sys.stderr.isatty() or asked or open_in_jupyter
+    return tqdm(iterable, desc=desc, total=total, disable=not show, dynamic_ncols=True,
+                leave=not open_in_jupyter)  # fmt: skip
